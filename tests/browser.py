@@ -1,4 +1,4 @@
-"""A real browser without a window: Chromium, controlled through the two pipes of its DevTools protocol."""
+"""A real headless browser: Chromium, controlled through the two pipes of its DevTools protocol."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Browser:
         assert CHROMIUM is not None
         to_browser, self._to = os.pipe()
         self._from, from_browser = os.pipe()
-        # It reads from 3 and writes to 4; the shell puts them there, from places that are neither.
+        # Chromium reads from descriptor 3 and writes to 4, which the shell sets up from other descriptors.
         high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10) for descriptor in (to_browser, from_browser)]
         script = f'exec "$0" "$@" 3<&{high[0]} 4>&{high[1]}'
         self._process = subprocess.Popen(
@@ -60,7 +60,7 @@ class Browser:
         children = psutil.Process(self._process.pid).children(recursive=True)
         self._process.terminate()
         self._process.wait(_STOP_S)
-        # Its network process writes into the folder to the end, after the browser's own.
+        # Its network process writes to the folder even after the browser's process has ended.
         for late in psutil.wait_procs(children, timeout=_STOP_S)[1]:
             late.kill()
         self._answers.close()
@@ -78,7 +78,7 @@ class Browser:
         self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def open(self, url: str) -> None:
-        """Load a page, to the end."""
+        """Load a page completely."""
         self._call("Page.navigate", url=url)
         self._call(
             "Runtime.evaluate",
@@ -87,7 +87,7 @@ class Browser:
         )
 
     def run(self, expression: str) -> Any:
-        """The value of an expression of JavaScript, as JSON has it."""
+        """The value of a JavaScript expression, converted from JSON."""
         answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
@@ -103,7 +103,7 @@ class Browser:
             )  # fmt: skip
 
     def type(self, text: str) -> None:
-        """Put text where the focus is."""
+        """Insert text at the focus."""
         self._call("Input.insertText", text=text)
 
     def screenshot(self, file: Path) -> None:

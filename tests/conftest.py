@@ -52,7 +52,7 @@ if ROW_SECURITY:
 Settings.model_config["env_file"] = None
 
 ADMIN_KEY = "test-admin-key-0123456789"
-# Seconds after which a test stops waiting: it ends a hang and measures nothing, so a busy machine never needs as long.
+# Seconds after which a test stops waiting. This only ends a hang, so a busy machine never needs as long.
 PATIENCE_S = 300.0
 
 _numbers = itertools.count(1)
@@ -61,19 +61,19 @@ _run = pytest.StashKey[TestRun]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record the callers of the statements. Put everything temporary below one folder, which a watchdog removes when
-    the run has ended, however it ends.
+    """Record the callers of the statements. Put all temporary files below one folder, which a watchdog removes after
+    the run, however it ends.
     """
     config.pluginmanager.register(plugin, "callers")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell starts background jobs so, and the processes that the tests interrupt would inherit it.
+        # A shell ignores SIGINT in background jobs, and the processes that the tests interrupt would inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
-        # A process of pytest-xdist has the environment of the one that started it.
+        # A process of pytest-xdist inherits the environment of the main process.
         return
-    # pytest keeps the folders of the last runs, and they may be looked at after a failure.
+    # pytest keeps the folders of the last runs, for inspection after a failure.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
-    # Kept until the process ends: what runs at its exit still stops servers, and needs the folder.
+    # Kept until the process ends, since exit handlers still stop servers, and need the folder.
     run = config.stash[_run] = TestRun()
     os.environ |= {"TMPDIR": str(run.folder), MARK: str(run.folder)}
     tempfile.tempdir = str(run.folder)
@@ -81,12 +81,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 null_guard.watch()
 once.share()
-# While the tests are imported nothing becomes garbage, but the collector would look at all of it again and again.
+# During the import of the tests, nothing becomes garbage, but the collector would examine all objects repeatedly.
 gc.disable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Import only the files of which tests are selected; True for the others, None for pytest's own choice."""
+    """Import only the files with selected tests; True for the others, None for pytest's own choice."""
     return is_left_out(collection_path, config.rootpath, config.option.markexpr) or None
 
 
@@ -97,7 +97,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage again. What is loaded by now never becomes garbage, so no collection need look at it."""
+    """Collect garbage again. Objects loaded so far never become garbage, so they are excluded."""
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -110,7 +110,7 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(autouse=True)
 def _nulls_as_declared() -> Iterator[None]:
-    """No row that a test reads is null where the header of its statement does not say so."""
+    """Fail if a row contains a null that the header of its statement does not declare."""
     null_guard.found.clear()
     yield
     assert not null_guard.found, f"say `null` in the header: {sorted(set(null_guard.found))}"
@@ -173,7 +173,7 @@ test_settings.__test__ = False  # type: ignore[attr-defined]
 @pytest_asyncio.fixture(scope="session")
 async def server() -> AsyncIterator[EmbeddedServer]:
     """The embedded server of this run, in its own folder, stopped and removed at the end."""
-    # Not pytest's temporary folder: its path can be too long for a socket, and a server started by root cannot read it.
+    # pytest's temporary folder is not usable: its path can be too long for a socket, and root's server cannot read it.
     folder = Path(tempfile.mkdtemp(prefix="cabinet-test-", dir=memory_folder()))
     folder.chmod(0o755)
     server = await start_embedded(folder, POSTGRES_VERSION)  # type: ignore[arg-type]
@@ -186,8 +186,8 @@ async def server() -> AsyncIterator[EmbeddedServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-# The data of a test run need not survive a crash of the machine. Each clone of a database makes a checkpoint, after
-# which each page that changes would be written to the WAL whole. Autovacuum stays on, since `cabinet doctor` looks.
+# The data of a test run need not survive a crash of the machine. Each clone of a database causes a checkpoint, after
+# which each changed page would be written completely to the WAL. Autovacuum stays on, since `cabinet doctor` checks it.
 _UNSAFE = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptime": "1h"}
 
 
@@ -308,7 +308,7 @@ async def service(settings: Settings, database_url: str) -> AsyncIterator[Servic
 
 @pytest_asyncio.fixture
 async def observer(database_url: str) -> AsyncIterator[Any]:
-    """A connection of the test's own to the same database."""
+    """A separate connection to the same database."""
     connection = await asyncpg.connect(database_url)
     try:
         yield connection
@@ -318,6 +318,6 @@ async def observer(database_url: str) -> AsyncIterator[Any]:
 
 @pytest_asyncio.fixture
 async def proxy(database_url: str) -> AsyncIterator[Proxy]:
-    """A proxy before the database, which breaks the network on command."""
+    """A proxy in front of the database, which breaks the network on command."""
     async with running_proxy(database_url) as proxy:
         yield proxy

@@ -6,8 +6,8 @@ demand.
         endpoint.next("429", retry_after=1)     # the next call only
         endpoint.always("500")                  # every call, until endpoint.well()
 
-It runs on a thread of its own, so that a test that blocks its event loop does not slow the endpoint down. Its
-vectors depend on the text alone, and texts that share words have similar vectors.
+It runs in a separate thread, so that a test that blocks its event loop does not slow down the endpoint. Its vectors
+depend only on the text, and texts that share words have similar vectors.
 """
 
 from __future__ import annotations
@@ -63,9 +63,7 @@ WELL = Behaviour("well")
 
 @dataclass
 class Call:
-    """One call as the endpoint saw it. Times are of `time.monotonic`; `ended_s` is None while it is under
-    way.
-    """
+    """One call to the endpoint. Times are from `time.monotonic`; `ended_s` is None during the call."""
 
     texts: int
     input_bytes: int
@@ -86,7 +84,7 @@ class _Body(msgspec.Struct):
 
 
 class _WordCodes(dict[str, int]):
-    """A number for each word: its bucket, and in the lowest bit its sign."""
+    """A number for each word: its bucket, with its sign in the lowest bit."""
 
     def __missing__(self, word: str) -> int:
         code = self[word] = zlib.crc32(word.encode()) % (2 * BUCKETS)
@@ -126,11 +124,12 @@ class EmbeddingEndpoint:
         retry_after: float | str | None = None,
         message: str | None = None,
     ) -> None:
-        """Add to the script, of which each call takes one: `retry_after` in seconds or as an HTTP date."""
+        """Add a behaviour to the script, from which each call takes one. `retry_after` is in seconds or an HTTP
+        date."""
         self._script.extend([_known(Behaviour(behaviour, retry_after, message))] * times)
 
     def always(self, behaviour: str, *, retry_after: float | str | None = None, message: str | None = None) -> None:
-        """The behaviour at the end of the script."""
+        """Set the behaviour after the end of the script."""
         self._otherwise = _known(Behaviour(behaviour, retry_after, message))
 
     def well(self) -> None:
@@ -146,7 +145,7 @@ class EmbeddingEndpoint:
         signs = np.where(codes & 1, 1.0, -1.0)
         places = rows * BUCKETS + (codes >> 1)
         counts = np.bincount(places, signs, len(texts) * BUCKETS).astype(np.float32).reshape(-1, BUCKETS)
-        # The text as a whole counts half a word, so that no text is without any and no words cancel to zero.
+        # The whole text counts as half a word, so that every text has one and words cannot cancel to zero.
         whole = [zlib.crc32(text.encode()) % BUCKETS for text in texts]
         counts[np.arange(len(texts)), whole] += np.float32(0.5)
         vectors = counts @ self._projection
@@ -156,7 +155,7 @@ class EmbeddingEndpoint:
 
     def __enter__(self) -> Self:
         listener = socket.create_server(("127.0.0.1", 0))
-        # asyncio does so only for a socket that names its protocol; without it, an answer takes 40 ms more.
+        # asyncio sets this only for a socket that names its protocol; without it, an answer takes 40 ms longer.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         app = Starlette(routes=[Route("/v1/embeddings", self._answer, methods=["POST"])])
@@ -214,14 +213,14 @@ class EmbeddingEndpoint:
             call.ended_s = time.monotonic()
 
     async def _wait(self, request: Request, seconds: float) -> None:
-        """Wait, but no longer than the client does and than the server runs."""
+        """Wait, but not longer than the client waits and the server runs."""
         ends = [asyncio.ensure_future(request.receive()), asyncio.ensure_future(self._stopping.wait())]
         await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
             end.cancel()
 
     async def _drip(self) -> AsyncIterator[bytes]:
-        """Blanks without an end: each arrives in time, and the answer never does."""
+        """Endless blanks: each arrives in time, but the answer never does."""
         while not self._stopping.is_set():
             yield b" "
             await asyncio.sleep(0.02)
@@ -302,7 +301,7 @@ class EmbeddingEndpoint:
 
 
 class _HalfResponse(Response):
-    """A response whose connection breaks in the middle of its body."""
+    """A response whose connection breaks within its body."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]

@@ -1,4 +1,4 @@
-"""Bodies that cost a server more than they should: wide, deep, long, broken at their end."""
+"""Bodies that are expensive for a server: wide, deep, long, or broken at their end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def wide(item: bytes, size: int, begin: bytes = b"[", end: bytes = b"]") -> byte
 
 
 def members(size: int, value: bytes = b"0") -> bytes:
-    """Return an object of about `size` bytes with as many members as fit."""
+    """Return an object of about `size` bytes with the maximum number of members."""
     count = size // (len(value) + 11)
     return b"{" + b",".join(b'"k%06x":%s' % (number, value) for number in range(count)) + b"}"
 
@@ -44,7 +44,7 @@ def json_bodies(size: int) -> Iterator[tuple[str, bytes]]:
 
 
 def bodies_like(example: Any, size: int) -> Iterator[tuple[str, bytes]]:
-    """Yield bodies that differ from a route's example in one member, which is very large."""
+    """Yield bodies that differ from a route's example in one very large member."""
     if isinstance(example, list):
         for name, body in bodies_like(example[0], size - 2):
             yield f"[{name}]", b"[" + body + b"]"

@@ -1,4 +1,4 @@
-"""Connections of the tests' own that are lent again: a new one costs the server some 10 ms of processor time."""
+"""Connections of the tests that are reused, since a new one takes about 10 ms of the server's processor time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _idle: dict[str, list[Any]] = {}
 
 @asynccontextmanager
 async def kept_connection(url: str) -> AsyncIterator[Any]:
-    """Lend a connection for the block: one that an earlier block has returned as it was, or a new one."""
+    """Lend a connection for the block: one that an earlier block has returned unchanged, or a new one."""
     idle = _idle.setdefault(url, [])
     idle[:] = [connection for connection in idle if not connection.is_closed()]
     connection = idle.pop() if idle else await asyncpg.connect(url)

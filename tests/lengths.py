@@ -1,4 +1,4 @@
-"""The lengths of tests that prove the more the longer they run: short in the suite, long with LONG_TESTS=1."""
+"""The lengths of tests that prove more if they run longer: short in the suite, long with LONG_TESTS=1."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ IS_LONG = os.environ.get("LONG_TESTS") == "1"
 
 
 def length(short: T, long: T) -> T:
-    """One of the two."""
+    """Return one of the two."""
     return long if IS_LONG else short

@@ -1,8 +1,8 @@
-"""A real server in a process of its own that measures for how long its event loop is held.
+"""A real server in a separate process that measures how long its event loop is blocked.
 
 Between two ticks of the loop, the monitor compares three clocks: the time that passed, the processor time of the loop's
 thread, and that of the whole process, which includes threads that hold the interpreter's lock. A busy machine delays
-the first only.
+only the first.
 
     python -m tests.loop_lag DATABASE_URL    # run by `LagServer`
 """
@@ -33,7 +33,7 @@ TICK_S = 0.001
 
 @dataclass
 class Lag:
-    """The longest that the loop was held, in milliseconds, and the innermost calls that a sample found then."""
+    """The longest time that the loop was blocked, in milliseconds, and the innermost calls that a sample found."""
 
     wall_ms: float = 0.0
     loop_ms: float = 0.0
@@ -50,7 +50,7 @@ class LagMonitor:
         self._sampled = ""
 
     def start_sampling(self) -> None:
-        """Note the calls of this thread while it does not tick, in another thread, until the process ends."""
+        """Record the calls of this thread while it does not tick, in another thread, until the process ends."""
         threading.Thread(target=self._sample, args=(threading.get_ident(),), daemon=True).start()
 
     def _sample(self, loop_thread: int) -> None:
@@ -77,7 +77,7 @@ class LagMonitor:
             before = now
 
     def take(self) -> Lag:
-        """Return the worst since the last call."""
+        """Return the longest block since the last call."""
         worst, self._worst = self._worst, Lag()
         return worst
 
@@ -95,7 +95,7 @@ class LagServer:
         self.process: subprocess.Popen[str]
 
     def __enter__(self) -> Self:
-        """Start it; return when it serves."""
+        """Start the server, and wait until it serves."""
         self.process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -118,7 +118,7 @@ class LagServer:
         self.process.stdout.close()
 
     def lag(self) -> Lag:
-        """Return the worst since the last call."""
+        """Return the longest block since the last call."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         return Lag(**json.loads(self._line()))
@@ -131,12 +131,12 @@ class LagServer:
 
 
 async def _serve(url: str, changes: Mapping[str, object]) -> None:
-    # A line for each request that is no HTTP says nothing.
+    # A line for each request that is not HTTP is useless.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     settings = test_settings(**changes)
     monitor = LagMonitor()
     loop = asyncio.get_running_loop()
-    # The tick before the answer measures what the loop did until now.
+    # The tick before the answer measures the loop's work so far.
     loop.add_reader(sys.stdin, lambda: _answer(monitor))
     async with running_services(settings, url_as(url, settings.service_role), ADMIN_KEY, owner_url=url) as services:
         listener = listen("127.0.0.1", 0)
@@ -152,7 +152,7 @@ async def _serve(url: str, changes: Mapping[str, object]) -> None:
 
 def _answer(monitor: LagMonitor) -> None:
     if sys.stdin.readline():
-        # A little later, so that the tick that follows the last request is measured too.
+        # A short delay, so that the tick after the last request is also measured.
         asyncio.get_running_loop().call_later(3 * TICK_S, lambda: print(json.dumps(asdict(monitor.take())), flush=True))
 
 

@@ -1,4 +1,4 @@
-"""A data folder with a migrated, empty database, made once for a run: a copy of it starts in a fraction of the time."""
+"""A data folder with a migrated, empty database, made once for a run, since a copy starts much faster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.watchdog import MARK, memory_folder
 
 
 def copy_made_folder(data_dir: Path) -> None:
-    """Give a new data folder the database that `cabinet serve` would make at its first start."""
+    """Fill a new data folder with the database that `cabinet serve` would create at its first start."""
     if MARK not in os.environ or is_made(data_dir):
         return
     # Below the folder of the run, which all its processes share and the watchdog removes.
@@ -25,11 +25,11 @@ def copy_made_folder(data_dir: Path) -> None:
     with (made / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (made / "done").exists():
-            # In a process of its own: this one may run an event loop, and its settings are those of a test.
+            # In a separate process, since this one may run an event loop and has the settings of a test.
             subprocess.run([sys.executable, "-m", "tests.made_folder", str(made / "data")], check=True)
             (made / "done").touch()
     data_dir.mkdir(parents=True, exist_ok=True)
-    # With its owner, who is another user where root runs the tests.
+    # With its owner, which is another user if root runs the tests.
     subprocess.run(["cp", "-a", postgres_folder(made / "data"), data_dir], check=True)
 
 

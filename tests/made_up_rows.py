@@ -1,4 +1,4 @@
-"""Rows without a database, for tests of functions that read some."""
+"""Rows without a database, for tests of functions that read rows."""
 
 from __future__ import annotations
 

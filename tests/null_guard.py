@@ -1,6 +1,6 @@
-"""Watches the rows that the tests read: a column whose header does not say `null` must never be null.
+"""Watches the rows that the tests read: a column that its header does not declare `null` must never be null.
 
-The server does not report it for a prepared statement, and tests/sql/nulls.py proves it for most columns only.
+The server does not report nullability for a prepared statement, and tests/sql/nulls.py proves it only for most columns.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from svc.database.statements import Statement
 SQL = Path(__file__).resolve().parents[1] / "sql"
 
 found: list[str] = []
-"""What was null and must not be, since it was last emptied: an error raised here could be lost in a background task."""
+"""The unexpected nulls since the list was cleared. An error raised here could be lost in a background task."""
 
 
 def note_nulls(statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Note the columns of rows that contradict the header."""
+    """Record the columns of rows that contradict the header."""
     if SQL not in statement.path.parents:
         return
     names = [column.name for column in statement.columns if not column.can_be_null]
@@ -28,7 +28,7 @@ def note_nulls(statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def watch() -> None:
-    """Look at all rows from now on."""
+    """Check all rows from now on."""
     one, many, value = ByName.one_by_name, ByName.many_by_name, ByName.value_by_name
 
     async def one_by_name(self: ByName, name: str, arguments: Mapping[str, Any]) -> UntypedRow | None:
@@ -47,7 +47,7 @@ def watch() -> None:
         note_nulls(statement, [{column.name: result for column in statement.columns[:1]}])
         return result
 
-    # Assigned, not patched for a test: rows are watched in every test.
+    # Assigned instead of patched, since rows are watched in every test.
     ByName.one_by_name = one_by_name  # type: ignore[method-assign]
     ByName.many_by_name = many_by_name  # type: ignore[method-assign]
     ByName.value_by_name = value_by_name  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""What a service does at its start and costs a tenth of a second or more is done once for all services of a test run.
+"""Shares expensive start-up work, of a tenth of a second or more, among all services of a test run.
 
 Tests start hundreds of them. Each process of the run checks the statements once for each schema, loads the local model
 and the certificates once, and keeps its parser servers.
@@ -20,7 +20,7 @@ from svc.ingest.parser_process import ParserServer
 from svc.ingest.parser_protocol import Limits
 from svc.ingest.sandbox import ParserSandbox
 
-# Everything that the preparation of a statement looks at: names, types and functions, and where they are looked for.
+# Everything that affects the preparation of a statement: names, types and functions, and the search path.
 _SCHEMA = """
 with spaces as (
     select oid, nspname, nspacl from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'
@@ -45,7 +45,7 @@ _parser_servers: dict[Limits, ParserServer] = {}
 
 
 def share() -> None:
-    """Share from now on."""
+    """Start sharing."""
     svc.worker.ParserSandbox = _SharingSandbox  # type: ignore[attr-defined]
     local._load_model = functools.cache(local._load_model)
     for transports in (httpx._transports.default, httpx2._transports.default):
@@ -71,7 +71,7 @@ def _set_of(statements: Mapping[str, Statement]) -> frozenset[Statement]:
 
 
 class _SharingSandbox(ParserSandbox):
-    """Uses the parser server that another one with these limits has started, and leaves it to the next."""
+    """Reuses the parser server of an earlier sandbox with the same limits, and leaves it for the next."""
 
     async def _running_server(self) -> ParserServer:
         running = _parser_servers.get(self._limits)

@@ -1,7 +1,7 @@
-"""The order of the test files, and those that are only run by `make test-slow`.
+"""The order of the test files, and the files that only `make test-slow` runs.
 
-Files that take longest come first, or one of them would run alone at the end: pytest-xdist gives each process the next
-file of the list when it has nearly done its last one.
+The longest files come first, since otherwise one of them would run alone at the end: pytest-xdist gives each process
+the next file of the list when it has almost finished its last one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-# Seconds on a quiet machine, roughly; a file that is not listed takes a tenth of a second for each test.
+# Approximate seconds on an idle machine; a file that is not listed takes a tenth of a second for each test.
 SECONDS = {
     "tests/bench/test_conversations.py": 14,
     "tests/bench/test_growth.py": 13,
@@ -63,7 +63,7 @@ SECONDS = {
 }
 
 # Files whose tests kill, wait, build, measure, plant faults, compare plans or run the documentation's commands for a
-# long time. `make test` leaves them out.
+# long time. `make test` skips them.
 SLOW = {
     "tests/calibration/test_crossover.py",
     "tests/campaigns/test_chaos.py",
@@ -105,7 +105,7 @@ SLOW_FOLDERS = ("tests/bench/",)
 
 
 def is_left_out(path: Path, root: Path, markers: str) -> bool:
-    """Whether no test of a file or folder can be selected by these markers, so that it need not be imported."""
+    """Whether these markers exclude all tests of a file or folder, so that it need not be imported."""
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else ""
     if not path.name.startswith("test_"):
         return markers == "not slow" and f"{name}/" in SLOW_FOLDERS
@@ -120,7 +120,7 @@ def mark_slow(items: list[pytest.Item]) -> None:
 
 
 def sort_longest_first(items: list[pytest.Item]) -> None:
-    """Sort tests by the time of their files; those of a file stay together and in their order."""
+    """Sort tests by the time of their files; the tests of a file stay together and in order."""
     counts = Counter(_file(item) for item in items)
     items.sort(key=lambda item: (-SECONDS.get(_file(item), counts[_file(item)] / 10), _file(item)))
 

@@ -1,19 +1,19 @@
-"""A proxy before PostgreSQL that breaks the network on command, in a test or by itself.
+"""A proxy in front of PostgreSQL that breaks the network on command, in a test or as a program.
 
     async with running_proxy(url) as proxy:
         settings = test_settings(database_url=proxy.url)
-        proxy.black_hole()                 # no byte passes, and neither side is told; new connections hang, too
-        proxy.heal()                       # the network is whole: what was held is delivered, as TCP does
-        proxy.lose()                       # the connections of this moment are dead for ever; new ones work
-        proxy.reset()                      # both sides of the connections of this moment get a reset
+        proxy.black_hole() # no byte passes, and neither side is informed; new connections also hang
+        proxy.heal() # the network works again: held data is delivered, as with TCP
+        proxy.lose() # the current connections are dead for ever; new ones work
+        proxy.reset() # both sides of the current connections get a reset
         proxy.refuse()                     # new connections get a reset, until `heal`
         proxy.delay(0.2)                   # each part of the data is held for 0.2 s in both directions, until `heal`
         proxy.drop_replies("commit;", 3)    # PostgreSQL runs the next 3 such statements; their clients get no reply
 
 `black_hole`, `lose`, `reset` and `delay` take `only`, a condition on a `Link`, such as
-`lambda link: link.application == "cabinet"`; then they leave new connections alone. `proxy.links` are the open ones.
+`lambda link: link.application == "cabinet"`; then they do not affect new connections. `proxy.links` are the open ones.
 
-By itself, it reads the same commands from standard input, one a line, and answers each with a line:
+As a program, it reads the same commands from standard input, one on each line, and answers each with a line:
 
     python -m tests.proxy 'postgresql://postgres@/cabinet?host=/tmp/socket' --port 6543
     black_hole | heal | lose | reset | refuse | delay 0.2 | drop_replies 3 silence commit; | links | quit
@@ -39,7 +39,7 @@ Only = Callable[[Link], bool]
 
 
 class Proxy:
-    """The proxy of one server: see the module. `dropped` counts the replies that were dropped."""
+    """The proxy of one server: see the module. `dropped` counts the dropped replies."""
 
     def __init__(self, target: str | tuple[str, int]) -> None:
         self.port = 0
@@ -97,7 +97,7 @@ class Proxy:
         The text of a statement begins with its header, so `usage/flush` names one, and a comment can contain `commit`;
         asyncpg sends `COMMIT;`.
 
-        The server runs each of them to its end. Then the connection is reset, or dead for ever after `silence`.
+        The server completes each of them. Then the connection is reset or, after `silence`, dead for ever.
         """
         self._drops = (text.lower().encode(), count, then)
 
@@ -141,7 +141,7 @@ class Proxy:
         try:
             await link.run(reader)
         except OSError:
-            # The server does not run.
+            # The server is not running.
             link.close(resets=True)
         finally:
             self.links.remove(link)
@@ -153,7 +153,7 @@ class Proxy:
 
 @asynccontextmanager
 async def running_proxy(url: str, port: int = 0) -> AsyncIterator[Proxy]:
-    """Run a proxy before the server of `url` for the block; `port` 0 takes a free one of this machine."""
+    """Run a proxy in front of the server of `url` for the block; `port` 0 selects a free port."""
     parts = urlsplit(url)
     folder = parse_qs(parts.query).get("host", [""])[0]
     number = parts.port or 5432
@@ -208,8 +208,8 @@ async def _run(url: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="A proxy before PostgreSQL that breaks the network on command.")
+    parser = argparse.ArgumentParser(description="A proxy in front of PostgreSQL that breaks the network on command.")
     parser.add_argument("url", help="URL of the server, with a host and a port or the folder of its socket.")
-    parser.add_argument("--port", type=int, default=0, help="Port to listen on; 0 takes a free one.")
+    parser.add_argument("--port", type=int, default=0, help="Port to listen on; 0 selects a free one.")
     arguments = parser.parse_args()
     asyncio.run(_run(arguments.url, arguments.port))

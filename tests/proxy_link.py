@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 _PROTOCOL_3 = 196608
 _PART_BYTES = 65536
-# SO_LINGER with no time to wait: closing sends a reset.
+# SO_LINGER with a timeout of 0: closing sends a reset.
 _RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
 Then = Literal["reset", "silence"]
@@ -19,7 +19,7 @@ Then = Literal["reset", "silence"]
 
 
 class Network(Protocol):
-    """The interface between a link and its proxy. `dropped` counts the replies that were dropped."""
+    """The interface between a link and its proxy. `dropped` counts the dropped replies."""
 
     dropped: int
 
@@ -85,7 +85,7 @@ class Link:
             await self._may_pass()
             target.close()
         except OSError:
-            # The other side hears of a reset only through a network that is whole.
+            # The other side gets a reset only through a working network.
             await self._may_pass()
             self.close(resets=True)
 
@@ -100,7 +100,7 @@ class Link:
         return True
 
     def _note_start(self, packet: bytes) -> None:
-        # Others ask for TLS, or cancel the statement of another connection.
+        # Other packets request TLS, or cancel the statement of another connection.
         if int.from_bytes(packet[:4], "big") == _PROTOCOL_3:
             words = packet[4:].split(b"\0")
             values = dict(zip(words[::2], words[1::2], strict=False))
@@ -145,7 +145,7 @@ class Link:
 
 
 def _first_packet(buffer: bytearray) -> bytes | None:
-    """Take the first packet of a connection off the buffer, which has a length but no type; None if incomplete."""
+    """Remove the first packet of a connection, which has a length but no type, from the buffer; None if incomplete."""
     if len(buffer) < 4 or len(buffer) < (length := int.from_bytes(buffer[:4], "big")):
         return None
     packet = bytes(buffer[4:length])
@@ -154,7 +154,7 @@ def _first_packet(buffer: bytearray) -> bytes | None:
 
 
 def _messages(buffer: bytearray) -> Iterator[tuple[bytes, bytes]]:
-    """Take the complete messages off the buffer: the type and the body of each."""
+    """Remove the complete messages from the buffer: the type and the body of each."""
     start = 0
     while len(buffer) - start >= 5:
         end = start + 1 + int.from_bytes(buffer[start + 1 : start + 5], "big")

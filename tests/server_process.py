@@ -1,4 +1,4 @@
-"""A real `cabinet serve` in a process of its own, for tests and campaigns that must not share one with it."""
+"""A real `cabinet serve` in a separate process, for tests and campaigns that must not share its process."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from tests.made_folder import copy_made_folder
 from tests.watchdog import memory_folder
 
 CABINET = [str(Path(sys.executable).with_name("cabinet"))]
-# With these, the database is another one than that of the folder that is made once.
+# With these settings, the database differs from the one in the shared folder.
 _OTHER_DATABASE = ("DATABASE_URL", "OPENAI_", "CABINET_EMBEDDING_", "CABINET_POSTGRES_")
 _URL = re.compile(r"Cabinet serves on (http://\S+)")
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
-    """This process's environment without anything that sets up Cabinet, then `variables`."""
+    """This process's environment without Cabinet's settings, with `variables`."""
     ours = ("CABINET_", "OPENAI_", "DATABASE_URL", "PGSERVER_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | variables
 
 
 class ServerProcess:
-    """Starts the server on a folder of its own, waits until it serves, and stops it at the end of the block.
+    """Starts the server on a new folder, waits until it serves, and stops it at the end of the block.
 
-    In a run of the tests, a new folder has a migrated database already.
+    In a test run, a new folder already contains a migrated database.
     """
 
     def __init__(self, variables: Mapping[str, str] | None = None, data_dir: Path | None = None) -> None:
@@ -54,7 +54,7 @@ class ServerProcess:
         self._clients: list[httpx.Client] = []
 
     def __enter__(self) -> Self:
-        """Start it; returns once the greeting is printed."""
+        """Start the server; returns when the greeting is printed."""
         if self._copies:
             copy_made_folder(self.folder / "data")
         self._log = (self.folder / "server.log").open("a")
@@ -76,7 +76,7 @@ class ServerProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop it as Ctrl-C does, or by force after twenty seconds."""
+        """Stop the server as Ctrl-C does, or by force after twenty seconds."""
         self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(20)
@@ -105,7 +105,7 @@ class ServerProcess:
         return float(psutil.Process(self.process.pid).memory_info().rss) / 2**20
 
     def tree_memory_mb(self) -> float:
-        """Unshared megabytes of the server and every process below it (PostgreSQL is not below it)."""
+        """Unshared megabytes of the server and its descendants (which do not include PostgreSQL)."""
         total = 0.0
         root = psutil.Process(self.process.pid)
         for process in [root, *root.children(recursive=True)]:
@@ -116,7 +116,7 @@ class ServerProcess:
         return total
 
     def user(self, email: str) -> str:
-        """Make a user; their key."""
+        """Create a user; returns the key."""
         response = httpx.post(
             f"{self.url}/users", json={"email": email}, headers={"Authorization": f"Bearer {self.admin_key}"}
         )
@@ -124,13 +124,13 @@ class ServerProcess:
         return str(response.json()["api_key"])
 
     def client(self, key: str, timeout_s: float = 30) -> httpx.Client:
-        """A client that shows this key; it is closed with the server."""
+        """A client with this key; it is closed with the server."""
         client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=timeout_s)
         self._clients.append(client)
         return client
 
     def ended(self, client: httpx.Client, document_id: str, within_s: float) -> dict[str, object]:
-        """The document once it is no longer processing, or as it is after `within_s` seconds."""
+        """Wait until the document is no longer processing, at most `within_s` seconds, and return it."""
         deadline = time.monotonic() + within_s
         while True:
             document: dict[str, object] = client.get(f"/documents/{document_id}").json()

@@ -1,4 +1,4 @@
-"""Background loops: restarted whatever ends them, and stopped when they are stopped."""
+"""Background loops are restarted whatever ends them, except when they are stopped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.conftest import PATIENCE_S
 
 
 class OutOfOrderError(BaseException):
-    """As a library might raise: not an `Exception`."""
+    """An error that is not an `Exception`, which a library could raise."""
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 async def until(condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < deadline, f"it did not come within {within_s} s"
+        assert time.monotonic() < deadline, f"not true within {within_s} s"
         await asyncio.sleep(0.001)
 
 
@@ -36,7 +36,7 @@ def failures(name: str) -> float:
 
 
 class Turns:
-    """A turn that raises each of `errors` once and then goes well."""
+    """A turn that raises each of `errors` once and then succeeds."""
 
     def __init__(self, *errors: BaseException) -> None:
         self._errors = iter(errors)
@@ -127,7 +127,7 @@ async def dying() -> float:
 
 
 async def swallowing() -> float:
-    """Ends well where it should have passed its cancellation on."""
+    """A turn that succeeds instead of propagating its cancellation."""
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.sleep(3600)
     return 3600

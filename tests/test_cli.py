@@ -1,4 +1,4 @@
-"""The commands: what their help loads, how they end when told to stop, and that only some make a database."""
+"""The commands: the imports of their help, their end after a signal, and the few that create a database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from svc.cli.sections import SettingOption
 from tests.conftest import PATIENCE_S
 from tests.server_process import CABINET, clean_environment
 
-# asyncio may lose the cancellation by itself too, so that nothing here depends on whether it comes.
+# asyncio itself may also lose the cancellation, so the test does not depend on it.
 LOSES_ITS_CANCELLATION = """
 import asyncio, contextlib, os, signal
 from svc.cli.environment import run
@@ -52,7 +52,7 @@ print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})), file=s
 
 
 def test_the_help_imports_no_command() -> None:
-    """Importing all of them takes most of a second."""
+    """Importing all commands takes most of a second."""
     done = subprocess.run(
         [sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
@@ -146,7 +146,7 @@ def test_a_command_in_another_folder_than_the_servers_makes_no_database(command:
 
 
 def leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command that does something, with the words that call it."""
+    """Every command that is not a group, with its words."""
     if isinstance(command, click.Group):
         for name, member in command.commands.items():
             yield from leaves(member, (*words, name))

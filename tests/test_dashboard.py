@@ -1,4 +1,4 @@
-"""Every query of the dashboard and of the alerts asks for series that `/metrics` has, with labels that they have."""
+"""Every query of the dashboard and of the alerts uses existing series of `/metrics` with existing labels."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ ALERTS: dict[str, Any] = yaml.safe_load(
     )
 )
 ADDED_BY_PROMETHEUS = {"le", "instance", "job"}
-# Words of the query language that look like names.
+# Keywords of the query language that look like names.
 FUNCTIONS = {
     "sum", "max", "by", "rate", "increase", "histogram_quantile", "topk", "and", "on", "unless", "absent", "for",
 }  # fmt: skip
-# The values of labels that are the same in every service.
+# The label values that are the same in every service.
 VALUES = {
     "outcome": {"hit", "miss", "ready", "error", "postponed", "lease lost", "ok", "failed", "refused"},
     "state": {"queued", "idle", "busy", "limit"},
@@ -110,7 +110,7 @@ def test_the_panels_do_not_overlap_and_have_titles() -> None:
 
 
 async def test_metrics_has_the_series_of_the_registry(database_url: str) -> None:
-    """A server shows the metrics that the other tests read from the registry."""
+    """A server exposes the metrics that the other tests read from the registry."""
     async with running_service(test_settings(), database_url) as service:
         await _use(service)
         text = (await service.call("GET", "/metrics", key=None)).text

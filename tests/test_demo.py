@@ -1,4 +1,4 @@
-"""`cabinet demo`: its claims hold, it reports if one does not, and it leaves nothing behind."""
+"""`cabinet demo`: its claims are true, it reports a false one, and it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ main()
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Where the demo puts what is temporary; also root's PostgreSQL, another user, can reach it."""
+    """The folder for the demo's temporary files, which root's PostgreSQL, another user, can also access."""
     with tempfile.TemporaryDirectory(prefix="cabinet-test-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
-    """That of this process, with `folder` for what is temporary."""
+    """The environment of this process, with `folder` for temporary files."""
     return clean_environment(TMPDIR=str(folder), **variables)
 
 
 def left_behind(folder: Path) -> list[str]:
-    """Folders of data, and processes that work on them."""
-    # PostgreSQL's wheel keeps an empty lock file of its own there where there is no login session.
+    """Data folders, and processes that use them."""
+    # Without a login session, PostgreSQL's wheel keeps its own empty lock file there.
     data = [path.name for path in folder.iterdir() if not path.name.startswith("runtime-")]
     processes = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
     return data + [process for process in processes if str(folder) in process]
 
 
 def test_shows_what_it_claims_and_stops_everything(folder: Path) -> None:
-    # A key and a database of the person who runs it are not touched.
+    # The caller's key and database are not used.
     noise = {"DATABASE_URL": "postgresql://nobody@localhost:1/none", "OPENAI_API_KEY": "sk-of-nobody"}
     noise |= {"CABINET_WORKER_CONCURRENCY": "0", "HTTP_PROXY": "http://localhost:1", "http_proxy": "http://localhost:1"}
     done = subprocess.run(
@@ -98,7 +98,7 @@ def test_stop_during_the_start_stops_the_database_too(folder: Path) -> None:
 def test_says_what_it_did_not_show_and_keeps_a_chosen_folder(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", BROKEN_DEMO, "demo", "--data-dir", str(folder / "kept")],
-        # On a terminal without Unicode, too.
+        # This also works on a terminal without Unicode.
         env=environment(folder, PYTHONIOENCODING="ascii"),
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""The Dockerfile is one that a builder accepts: known instructions in their order, and commands with known options."""
+"""The Dockerfile is valid: known instructions in the right order, and commands with known options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from svc.cli.main import main as cabinet
 
 DOCKERFILE = Path(__file__).parents[1] / "Dockerfile"
-# What the arguments of each instruction look like. MAINTAINER is deprecated, and the others are not used here.
+# The form of the arguments of each instruction. MAINTAINER is deprecated, and the others are not used here.
 FORMS = {
     "ARG": r"[A-Z_]+(=\S+)?",
     "CMD": r"\[.+\]",
@@ -56,7 +56,7 @@ def instructions(text: str) -> list[tuple[str, str]]:
 
 
 def commands() -> list[list[str]]:
-    """The commands that the image is built with, in words, without the mounts and what the shell expands."""
+    """The commands that build the image, split into words, without mounts and shell expansions."""
     runs = [rest for name, rest in instructions(DOCKERFILE.read_text()) if name == "RUN"]
     return [
         [word for word in shlex.split(command) if not word.startswith("--mount=")]

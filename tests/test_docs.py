@@ -1,8 +1,8 @@
 """The documentation is correct: its links and names resolve, its tables are current, and its commands are run.
 
-A block marked `sh` is run by a shell, all blocks of a page in one, against a real service; the `json` or `text` block
-that follows it directly is what it printed. Ids, keys, moments and measured numbers may differ, all else must not; a
-`sample` block shows what may differ altogether. Blocks of any other kind are only read.
+A block marked `sh` is run by a shell, all blocks of a page in one, with a real service; the `json` or `text` block
+directly after it contains its output. Ids, keys, timestamps and measured numbers may differ, but nothing else; a
+`sample` block may differ completely. Blocks of any other kind are only read.
 
 To rewrite the answers and the generated tables, or only the tables, which takes a second:
 
@@ -58,11 +58,11 @@ _VOLATILE = [
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?UTC|Z)"), "<moment>"),
     (re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"), "<moment>"),
     (re.compile(r"cab_[\w-]+"), "<key>"),
-    # Before the ids: sixteen digits behind a point are a number too.
+    # Before the ids, since sixteen digits after a decimal point are also a number.
     (re.compile(r"\d+\.\d+(e-?\d+)?"), "<number>"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "<request id>"),
     (re.compile(r"\b\d+ applied"), "<number> applied"),
-    # Their number depends on the machine's processors and the defaults.
+    # The number depends on the machine's processors and the defaults.
     (re.compile(r"\b\d+ loops run"), "<number> loops run"),
     (re.compile(r"127\.0\.0\.1:\d+|localhost:\d+"), "<address>"),
 ]
@@ -70,7 +70,7 @@ _VOLATILE = [
 
 @dataclass(frozen=True)
 class Block:
-    """A command of a page, and where in the page what it printed is shown (empty: nowhere)."""
+    """A command of a page, and the range of the page that shows its output (empty: none)."""
 
     command: str
     shown: str
@@ -80,7 +80,7 @@ class Block:
 
 
 def blocks_of(text: str) -> list[Block]:
-    """The commands of a page that are run, in order."""
+    """The executed commands of a page, in order."""
     found = list(_BLOCK.finditer(text))
     blocks = []
     for block, following in zip(found, [*found, None][1:], strict=True):
@@ -95,7 +95,7 @@ def blocks_of(text: str) -> list[Block]:
 
 
 def run_blocks(blocks: list[Block], server: ServerProcess, folder: Path) -> list[str]:
-    """What each block prints, all of them run in one shell; no other page's users are there."""
+    """The output of each block, all of which run in one shell, without users of other pages."""
     forget_users(server)
     script = "set -u\n" + "".join(f"{block.command}\nprintf '\\n{_MARK} %s\\n' $?\n" for block in blocks)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CABINET")}
@@ -114,13 +114,13 @@ def run_blocks(blocks: list[Block], server: ServerProcess, folder: Path) -> list
 
 
 def path_of_a_reader() -> list[str]:
-    """The PATH without the environment that `make install` makes: a reader's shell does not have it either."""
+    """The PATH without the environment of `make install`, which a reader's shell does not have either."""
     own = Path(CABINET[0]).parent
     return [folder for folder in os.environ["PATH"].split(os.pathsep) if Path(folder).resolve() != own.resolve()]
 
 
 def forget_users(server: ServerProcess) -> None:
-    """Delete all users, with everything that is theirs."""
+    """Delete all users with all of their data."""
     with server.client(server.admin_key) as admin:
         for user in admin.get("/users", params={"limit": 100}).json()["data"]:
             admin.delete(f"/users/{user['id']}").raise_for_status()
@@ -152,8 +152,8 @@ def pretty(value: Any, indent: int = 0) -> str:
 
 @contextmanager
 def served() -> Iterator[tuple[ServerProcess, Path]]:
-    """A service, and a folder that looks to a reader's commands like the checkout from which it was started."""
-    # With the plan that users get where nothing is set.
+    """A service, and a folder that looks like the checkout from which a reader started it."""
+    # With the default plan of new users.
     with ServerProcess({"CABINET_DEFAULT_PLAN": "free"}) as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / ".cabinet").symlink_to(server.folder / "data")
@@ -175,7 +175,7 @@ def test_links_resolve(page: Path) -> None:
 
 
 def anchors_of(page: Path) -> set[str]:
-    """The targets of links in a page: its headings, as hosts of Markdown spell them."""
+    """The anchors of a page: its headings, in the spelling of Markdown hosts."""
     headings = re.findall(r"^#+ (.+)$", _BLOCK.sub("", page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
@@ -192,7 +192,7 @@ def test_commands_exist(page: Path) -> None:
 
 
 def code_of(text: str) -> Iterator[str]:
-    """The lines of a page that are code, what commands print left out, and the code inside of its sentences."""
+    """The lines of code in a page, without the output of commands, and the code in its sentences."""
     sentences = _BLOCK.sub("", text)
     for code in [
         *(block["text"] for block in _BLOCK.finditer(text) if block["kind"] not in ("json", "sample", "text")),
@@ -208,7 +208,7 @@ def make_targets() -> set[str]:
 
 
 def assert_command(page: Path, words: list[str]) -> None:
-    """`cabinet` with these words is a command, or one with an argument."""
+    """Whether `cabinet` with these words is a command, or a command with an argument."""
     command: click.Command | None = cabinet
     for word in words:
         if not isinstance(command, click.Group):
@@ -241,7 +241,7 @@ def test_table_of_settings_is_current() -> None:
 
 
 def settings_table() -> str:
-    """All settings, as they stand in `svc/settings/`, and which commands have a flag for each."""
+    """All settings in the order of `svc/settings/`, and the commands that have a flag for each."""
     rows = ["| variable | default | meaning | flag of |", "|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
@@ -257,7 +257,7 @@ def test_table_of_callers_is_current() -> None:
 
 
 def callers_table() -> str:
-    """Which statements each route, command and background loop runs; what all have in common once, at the top."""
+    """The statements of each route, command and background loop; common statements are listed once, at the top."""
     of_callers: dict[str, list[str]] = {name_of(endpoint): [] for endpoint in all_endpoints()}
     for statement in sorted(all_statements()):
         for caller in callers().named(statement):
@@ -274,7 +274,7 @@ def callers_table() -> str:
 
 
 def takers_of(setting: str, command: click.Command) -> list[str]:
-    """The commands that have a flag for a setting; a group where all of its commands have it."""
+    """The commands that have a flag for a setting; a group if all of its commands have it."""
     if not isinstance(command, click.Group):
         return [str(command.name)] if setting in {parameter.name for parameter in command.params} else []
     takers = []

@@ -1,4 +1,4 @@
-"""The commands of each page print what the page shows: see test_docs.py, which also rewrites the answers."""
+"""The commands of each page print the output in the page: see test_docs.py, which also rewrites the answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A short version of `make fuzz`: other inputs in each run, whose seed is printed and repeats them."""
+"""A short version of `make fuzz`, with different inputs in each run; the printed seed repeats them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.campaigns.fuzz.two_users import TwoUsers, run_machine
 from tests.conftest import ADMIN_KEY, PATIENCE_S, fresh_database
 from tests.loop_lag import LagServer
 
-# Much more than the 50 ms of `make fuzz`, since other processes run beside the tests.
+# Much more than the 50 ms of `make fuzz`, since other processes run at the same time as the tests.
 MOST_MS = 250.0
 EXPLAINED = {"501", "503", "505"}
 
@@ -34,14 +34,14 @@ def seed() -> Iterator[int]:
 
 @pytest_asyncio.fixture(scope="module")
 async def target(server: EmbeddedServer, template: str) -> AsyncIterator[LagServer]:
-    """A server with a worker in a process of its own."""
+    """A server with a worker in a separate process."""
     async with fresh_database(server, template) as url:
         with LagServer(url) as target:
             yield target
 
 
 def unexplained(counts: Counter[str]) -> list[str]:
-    """Return the answers with a 5xx that has no reason."""
+    """Return the answers with an unexpected 5xx."""
     statuses = [name.rpartition(" ")[2] for name in counts]
     return [status for status in statuses if status.startswith("5") and status not in EXPLAINED]
 

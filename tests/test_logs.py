@@ -1,4 +1,4 @@
-"""No value can write a line of its own into the log; and the log as JSON."""
+"""Values cannot inject lines into the log, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_a_path_writes_no_line_into_the_log() -> None:
 
 
 def test_every_line_of_the_log_is_json() -> None:
-    """Requests at the level info, and a document's ingestion."""
+    """The log contains requests at the level info, and a document's ingestion."""
     with ServerProcess({"CABINET_LOG_FORMAT": "json", "CABINET_LOG_LEVEL": "info"}) as server:
         client = server.client(server.user("ada@example.com"))
         user_id = client.get("/me", headers={"X-Request-Id": "traced-1"}).json()["id"]

@@ -13,7 +13,7 @@ def test_each_file_is_run_by_one_of_the_two() -> None:
     for path in files:
         assert is_left_out(path, ROOT, "slow") is not is_left_out(path, ROOT, "not slow"), path
         assert not is_left_out(path, ROOT, ""), path
-    # Folders are only left out whole: those of slow and other files are entered.
+    # Only complete folders are skipped; those with both slow and other files are entered.
     assert is_left_out(ROOT / "tests/bench", ROOT, "not slow")
     assert not is_left_out(ROOT / "tests/sql", ROOT, "not slow")
     assert not is_left_out(ROOT / "tests/bench", ROOT, "slow")

@@ -1,8 +1,8 @@
 """The wheel and the container files work without the checkout.
 
-The wheel is built from no more than the Dockerfile copies, and installed alone into a folder. It runs with the packages
-of this environment, which saves downloading them again; the checkout, which is installed here for development, is taken
-off the path by a `sitecustomize`, and a test makes sure that it cannot be imported.
+The wheel is built only from the files that the Dockerfile copies, and installed alone into a folder. It runs with the
+packages of this environment, which avoids downloads. A `sitecustomize` removes the checkout, which is installed here
+for development, from the path, and a test checks that it cannot be imported.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def copied() -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder that root's PostgreSQL, another user, can reach."""
+    """A folder that root's PostgreSQL, another user, can access."""
     with tempfile.TemporaryDirectory(prefix="cabinet-test-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -75,7 +75,7 @@ def wheel(folder: Path) -> Path:
             shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, source / name)
-    # Where the build's own package is installed, nothing has to be downloaded for it.
+    # If the package of the build backend is installed, nothing needs to be downloaded.
     isolation = ["--no-isolation"] if importlib.util.find_spec("hatchling") else []
     run([sys.executable, "-m", "build", "--wheel", *isolation, "--outdir", str(folder), str(source)], folder)
     (built,) = folder.glob("*.whl")
@@ -93,7 +93,7 @@ def installed(folder: Path, wheel: Path) -> dict[str, str]:
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> str:
-    """The output of a command that is run in `folder` and must succeed."""
+    """The output of a command in `folder`, which must succeed."""
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
@@ -162,7 +162,7 @@ def test_installed_wheel_serves(installed: dict[str, str], folder: Path) -> None
 
 
 def searched(url: str, admin_key: str) -> dict[str, Any]:
-    """What is found of a text that is uploaded now."""
+    """Upload a text, and return the results of a search for it."""
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {admin_key}"}, trust_env=False) as client:
         client.headers["Cabinet-User"] = client.post("/users", json={"email": "a@example.com"}).json()["user"]["id"]
         body = {"filename": "a.txt", "content": "It runs from a wheel."}
@@ -199,7 +199,7 @@ def test_every_image_is_pinned_by_its_digest() -> None:
     images = [*base, *(match[1] for match in named if match)]
     assert len(images) == 2
     assert all(re.fullmatch(r"[a-z/]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}", image) for image in images), images
-    # A frontend for the build would be one more image.
+    # A build frontend would be another image.
     assert not re.search(r"^# *syntax", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
 
 
@@ -274,7 +274,7 @@ def test_every_file_with_a_secret_is_one_that_the_container_has() -> None:
 
 
 def test_containers_are_confined() -> None:
-    """Read-only, without capabilities, with limits of memory and processes."""
+    """Containers are read-only, without capabilities, with limits of memory and processes."""
     for name, service in COMPOSE["services"].items():
         assert service["read_only"] is True
         assert service["tmpfs"]
@@ -286,7 +286,7 @@ def test_containers_are_confined() -> None:
 
 
 def made_secrets(folder: Path) -> Path:
-    """The folder of secrets that the script makes in an empty checkout."""
+    """The folder of secrets that the script creates in an empty checkout."""
     (folder / "docker").mkdir(parents=True)
     shutil.copy(ROOT / "docker/secrets.sh", folder / "docker")
     subprocess.run(["sh", "docker/secrets.sh"], cwd=folder, check=True, capture_output=True, timeout=PATIENCE_S)
@@ -320,7 +320,7 @@ def test_the_image_installs_pinned_packages_with_their_hashes() -> None:
         re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / "constraints.txt").read_text().lower(), re.MULTILINE)
     )
     assert {name: constraints.get(name) for name in pinned} == pinned
-    # The client is built from the checkout, as Cabinet itself is.
+    # The client is built from the checkout, like Cabinet itself.
     assert runtime_packages() - set(pinned) == {"cabinet-client"}
 
 
@@ -345,7 +345,7 @@ def runtime_packages() -> set[str]:
 
 
 async def test_what_the_database_runs_makes_the_roles(folder: Path) -> None:
-    """By psql, as the database's image does. The role that the embedded server makes by itself is taken away before."""
+    """It uses psql, like the database's image. The role that the embedded server creates is dropped before."""
     server = await start_embedded(folder / "roles", POSTGRES_VERSION)  # type: ignore[arg-type]
     try:
         superuser = await asyncpg.connect(server.url)
@@ -367,7 +367,7 @@ async def test_what_the_database_runs_makes_the_roles(folder: Path) -> None:
 
 
 def run_as_the_image_does(script: Path, url: str) -> None:
-    """Run a script of psql as the image's entry point does, with passwords that want quoting."""
+    """Run a psql script like the image's entry point, with passwords that need quoting."""
     psql = server_programs(POSTGRES_VERSION) / "psql"
     secrets = Path(tempfile.mkdtemp(prefix="cabinet-test-secrets-"))
     (secrets / "owner_password").write_text("owner's\n")

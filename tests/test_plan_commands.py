@@ -19,19 +19,19 @@ async def cabinet(url: str, *words: str, exit_code: int = 0) -> str:
     """The output of a command, run in a thread, since it has its own event loop."""
     result = await asyncio.to_thread(CliRunner().invoke, main, [*words, "--database-url", url])
     assert result.exit_code == exit_code, result.output
-    # Warnings of a busy machine go to the log, on the other stream.
+    # Warnings on a busy machine go to the log, on the other stream.
     return str(result.output if exit_code else result.stdout)
 
 
 def cells(output: str) -> list[list[str]]:
-    """The rows of the table that was printed, its heading first."""
+    """The rows of the printed table, beginning with its heading."""
     lines = [line for line in output.splitlines() if re.match("[┃│]", line)]
     return [[cell.strip() for cell in re.split("[┃│]", line)[1:-1]] for line in lines]
 
 
 @pytest.fixture(autouse=True)
 def in_main_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signals are the main thread's, and none is sent here."""
+    """Do nothing: only the main thread handles signals, and none is sent here."""
     monkeypatch.setattr("signal.signal", lambda *_: None)
 
 

@@ -20,7 +20,7 @@ ESCAPED = r"[bold]x[/] [/nothing]\x1b[31m\x1b]0;title\x07\r\nplan  pro\x9b31m\u2
 
 
 def run(url: str, *words: str, stdin: bytes = b"") -> tuple[int, str, str]:
-    """The exit code of a command, and what it printed; nothing of it is a control character."""
+    """The exit code and the output of a command, which must not contain control characters."""
     done = subprocess.run(
         [*CABINET, *words],
         env=clean_environment(DATABASE_URL=url, COLUMNS="200"),

@@ -1,4 +1,4 @@
-"""The proxy that the tests of a broken network use: each of its faults on real connections."""
+"""The proxy for the tests of a broken network: each of its faults on real connections."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ async def test_a_statement_whose_reply_is_dropped_has_run(proxy: Proxy, database
     await watching.close()
     assert proxy.dropped == 1
     new = await connected(proxy)
-    assert await answers(new), "only one reply was to be dropped"
+    assert await answers(new), "only one reply is dropped"
     await new.close()
 
 

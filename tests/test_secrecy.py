@@ -1,4 +1,4 @@
-"""A running server or worker takes its secrets out of its environment."""
+"""A running server or worker removes its secrets from its environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""SIGTERM to real processes in each state: gone within the grace, exit code 0, nothing left running, leases free."""
+"""SIGTERM to real processes in each state: they end within the grace period with exit code 0, leave no processes and
+release leases."""
 
 from __future__ import annotations
 
@@ -22,14 +23,14 @@ from tests.database.conftest import until
 from tests.proxy import running_proxy
 from tests.server_process import CABINET, clean_environment
 
-# The default grace and the last acts of a process that is ended by force, which must not take longer on a busy machine.
+# The default grace period and the last steps of a forced end, which must not take longer on a busy machine.
 GONE_S = 30.0
 LONG = "The comet returns in May. " * 150_000
 _URL = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 class Program:
-    """A running `cabinet serve` or `cabinet worker`, its log, and its children when it was last looked at."""
+    """A running `cabinet serve` or `cabinet worker`, its log, and its last known children."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self.process = process
@@ -54,7 +55,8 @@ class Program:
 
 @asynccontextmanager
 async def running(command: str, folder: Path, **variables: str) -> AsyncIterator[Program]:
-    """Run a command until it is killed at the end of the block; returns once it has said that it works."""
+    """Run a command until it is killed at the end of the block; the block starts when the command reports that it
+    runs."""
     environment = clean_environment(
         CABINET_DATA_DIR=str(folder / "data"), CABINET_PORT="0", CABINET_ADMIN_KEY=ADMIN_KEY,
         CABINET_DEFAULT_PLAN="enterprise", CABINET_MAX_BODY_BYTES=str(2**24), CABINET_WORKER_LEASE_S="600",
@@ -186,7 +188,8 @@ async def test_in_a_black_hole_with_work_in_hand(command: str, database_url: str
 
 
 async def test_at_the_first_signatures_with_the_embedded_server(tmp_path: Path) -> None:
-    """The first document of a process computes the directions of the signatures, which cannot be cancelled."""
+    """The first document of a process starts the computation of the signatures' directions, which cannot be
+    cancelled."""
     tmp_path.chmod(0o755)
     async with running("serve", tmp_path) as program:
         key = await new_user(program)

@@ -18,7 +18,7 @@ from tests.server_process import ServerProcess
 
 
 class Collector:
-    """A collector of OpenTelemetry over HTTP. `spans` are (service, name, attributes, events)."""
+    """An OpenTelemetry collector over HTTP. `spans` are (service, name, attributes, events)."""
 
     def __init__(self) -> None:
         self.spans: list[tuple[str, str, dict[str, str], int]] = []
@@ -86,7 +86,7 @@ def test_requests_and_statements_have_spans(collector: Collector) -> None:
     assert {service for service, *_ in collector.spans} == {"cabinet-server"}
     assert {"users/create", "keys/authenticate"} <= names
     assert any("GET" in name for name in names)
-    # Neither values nor the words of an error.
+    # Neither values nor error messages.
     assert "secret" not in str(collector.spans)
     assert "grace@" not in str(collector.spans)
     assert all(events == 0 for *_, events in collector.spans)

@@ -26,7 +26,7 @@ async def test_a_tenant_holds_half_of_what_the_others_leave() -> None:
     assert [await taken(turns, tenant, 10) for tenant in "abcde"] == [5, 3, 1, 1, 0]
     assert not turns.has_any("e")
     turns.give_back("a")
-    assert await taken(turns, "a", 1) == 0, "the place that is free is not for the tenant who has most"
+    assert await taken(turns, "a", 1) == 0, "the free place is not for the tenant with the most places"
     assert await taken(turns, "e", 10) == 1
     assert turns.has_any("e")
 
@@ -45,11 +45,11 @@ async def test_undivided_places_go_to_whoever_comes() -> None:
 
 
 async def served(turns: Turns, *tenants: str) -> str:
-    """Let tenants wait for the single place, and return the order in which they are served."""
+    """Let tenants wait for a single place, and return the order in which they are served."""
     order: list[str] = []
 
     async def use(tenant: str) -> None:
-        # A capital letter: before the others of its tenant.
+        # A capital letter means: before the other tasks of its tenant.
         await turns.take(tenant.lower(), PATIENCE_S, is_first=tenant.isupper())
         order.append(tenant)
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Wrong command lines: each kind of mistake gets a sentence with the right form."""
+"""Wrong command lines: each kind of mistake gets a message with the correct form."""
 
 from __future__ import annotations
 

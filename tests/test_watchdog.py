@@ -1,4 +1,4 @@
-"""A test run that is ended by a signal leaves no process and no folder."""
+"""A test run that a signal ends leaves no processes and no folders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from tests.watchdog import MARK, TestRun, memory_folder_of
 
 ROOT = Path(__file__).parent.parent
-# Uses the server, reports that it runs, and takes long.
+# A test that uses the server, reports that it runs, and takes long.
 SLOW = """
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Errors are in Cabinet's own words: no library's message, which can quote anything, is part of one."""
+"""Errors have Cabinet's own messages: they never include a library's message, which can quote anything."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from svc.settings import load_settings
 ROOT = Path(__file__).parents[1]
 HOSTILE = "hunter2 \x1b[31m\nFORGED"
 
-# PostgreSQL's messages for people who migrate, examine or change statements, and Cabinet's own exceptions.
+# The exceptions: PostgreSQL's messages for people who migrate, examine or change statements, and Cabinet's own errors.
 TRUSTED = {
     "svc/cli/connection.py",  # the sentences of Cabinet's own client
     "svc/mcp/server.py",  # the same
@@ -53,7 +53,7 @@ def _mentions(statement: ast.AST, name: str | None) -> Iterator[int]:
 
 
 def offenders() -> list[str]:
-    """The places at which the message of a caught exception becomes part of another one."""
+    """The places where the message of a caught exception becomes part of another one."""
     found = []
     for path in sorted((ROOT / "svc").rglob("*.py")):
         relative = path.relative_to(ROOT).as_posix()

@@ -1,4 +1,4 @@
-"""`cabinet worker --metrics-port`: metrics and health of a worker, in a process of its own."""
+"""`cabinet worker --metrics-port`: metrics and health of a worker in a separate process."""
 
 from __future__ import annotations
 

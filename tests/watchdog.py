@@ -1,8 +1,8 @@
-"""A separate process, which outlives a run of the tests, removes the processes and folders of a run that is killed.
+"""A separate process that outlives a test run, and removes the processes and folders of a killed run.
 
-The run starts the watchdog with a pipe that nobody writes to. When the run has ended, however it did, the pipe is
-closed: the watchdog ends the processes that carry the run's mark in their environment or work in its folders, then
-removes the folders. The next run removes the remains of a killed watchdog.
+The run starts the watchdog with a pipe to which nothing is written. When the run ends in any way, the pipe is closed:
+the watchdog ends the processes that have the run's mark in their environment or use its folders, and then removes the
+folders. The next run removes the remains of a killed watchdog.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 
 MARK = "CABINETS_TEST_RUN"
-"""The environment variable that names the folder of the run; not one that `clean_environment` removes."""
+"""The environment variable that names the folder of the run, which `clean_environment` must not remove."""
 _PREFIX = "cabinet-tests-"
 _MEMORY = Path("/dev/shm")
 _LOOK_S = 1.0
@@ -38,7 +38,7 @@ class TestRun:
             if _is_abandoned(folder):
                 clean(folder)
         self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        # Root's PostgreSQL runs as another user, who must reach its folder below this one.
+        # Root's PostgreSQL runs as another user, who must access its folder below this one.
         self.folder.chmod(0o755)
         self._watchdog = subprocess.Popen(
             [sys.executable, __file__, str(self.folder)],
@@ -47,20 +47,20 @@ class TestRun:
         (self.folder / "watchdog").write_text(str(self._watchdog.pid))
 
     def end(self) -> None:
-        """Let the watchdog do its work before the process ends, and wait for it."""
+        """Let the watchdog work before the process ends, and wait for it."""
         assert self._watchdog.stdin is not None
         self._watchdog.stdin.close()
         self._watchdog.wait(60)
 
 
 def memory_folder_of(folder: Path) -> Path:
-    """The folder in memory that belongs to the folder of a run; it need not exist."""
+    """The in-memory folder that belongs to the folder of a run; it need not exist."""
     return _MEMORY / folder.name
 
 
 def memory_folder() -> str | None:
-    """The run's folder in memory, if this process belongs to a run and there is room; a database is copied for most
-    tests, which takes 8 ms there and 50 to 250 ms on a disk."""
+    """The run's in-memory folder, if this process belongs to a run and there is room. Most tests copy a database, which
+    takes 8 ms in memory and 50 to 250 ms on a disk."""
     if MARK not in os.environ:
         return None
     folder = memory_folder_of(Path(os.environ[MARK]))
@@ -79,7 +79,7 @@ def _is_abandoned(folder: Path) -> bool:
         watchdog = psutil.Process(int((folder / "watchdog").read_text()))
         return str(folder) not in watchdog.cmdline()
     except (OSError, ValueError):
-        # Another run may be at its start.
+        # Another run may be starting.
         return folder.exists() and time.time() - folder.stat().st_mtime > 60
     except psutil.NoSuchProcess:
         return True
@@ -93,7 +93,7 @@ def clean(folder: Path) -> None:
         processes = list(_processes_of(folder))
         if not processes:
             break
-        # First those that would start a server again. A server that is killed would leave its shared memory.
+        # Processes that would restart a server come first. A killed server would leave its shared memory.
         others = [process for process in processes if process.name() != "postgres"]
         for process in others or processes:
             try:
@@ -120,7 +120,7 @@ def _processes_of(folder: Path) -> Iterator[psutil.Process]:
 
 def _watch(folder: Path) -> None:
     run = os.getppid()
-    # A child that the run has forked may hold the pipe open; then the run's end shows by who the parent is.
+    # A child of the run may keep the pipe open; then the end of the run is detected by the parent process.
     while os.getppid() == run and not select.select([sys.stdin], [], [], _LOOK_S)[0]:
         pass
     clean(folder)

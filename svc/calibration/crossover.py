@@ -1,4 +1,4 @@
-"""Measures at which sizes of a tenant one lane of the search becomes faster than another on this hardware."""
+"""Measures the sizes of a tenant at which one lane of the search becomes faster than another on this hardware."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LaneTimes:
 
 @dataclass(frozen=True)
 class SizeTimes:
-    """The lanes at one size of a tenant, and how long building the tenant's index took."""
+    """The lanes at one size of a tenant, and the build time of the tenant's index."""
 
     size: int
     exact: LaneTimes
@@ -51,7 +51,7 @@ class SizeTimes:
 class Crossover:
     """Settings that a measurement suggests: `CABINET_EXACT_MAX_ROWS` and `CABINET_INDEX_MIN_ROWS`.
 
-    None where the lane with the larger sizes was not faster at any size that was measured.
+    None if the lane for larger sizes was not faster at any measured size.
     """
 
     exact_max_rows: int | None
@@ -61,7 +61,7 @@ class Crossover:
 async def measure_sizes(
     database: Database, url: str, dimensions: int, sizes: Sequence[int], rounds: int
 ) -> AsyncIterator[SizeTimes]:
-    """Make a tenant of each size, smallest first, among others as large, and time the lanes on it in turn."""
+    """Make a tenant of each size, smallest first, among others of the same size, and time the lanes on it in turn."""
     queries = synthetic_vectors(_QUERIES, dimensions, 0)
     seeds = iter(range(_SEED, 1_000_000))
     for size in sorted(sizes):
@@ -83,15 +83,15 @@ async def measure_sizes(
 
 
 def suggest(measured: Sequence[SizeTimes]) -> Crossover:
-    """The largest size at which the exact lane is the fastest, and the least from which the index clearly is."""
+    """The largest size at which the exact lane is the fastest, and the smallest from which the index clearly is."""
     exact = _crossing(measured, lambda times: times.exact.p50_ms / times.bits.p50_ms)
     index = _crossing(measured, lambda times: _CLEARLY * times.bits.p50_ms / times.index.p50_ms)
     return Crossover(exact, None if index is None else max(index, measured[0].size))
 
 
 def _crossing(measured: Sequence[SizeTimes], ratio: Callable[[SizeTimes], float]) -> int | None:
-    """The size from which on the ratio stays above 1, between two measured sizes by a straight line on logarithmic
-    axes; 0 when it is above at all of them, None when it is not even at the largest."""
+    """The size above which the ratio stays above 1, interpolated linearly on logarithmic axes between two measured
+    sizes; 0 if it is above 1 at all of them, None if not even at the largest."""
     above = [ratio(times) > 1 for times in measured]
     if not above[-1]:
         return None

@@ -1,8 +1,8 @@
-"""Made-up vectors that are about as hard to search as those of real texts.
+"""Synthetic vectors that are about as hard to search as those of real texts.
 
-A vector is the centre of one of 1,000 topics, plus a variation within the topic, both in a subspace of 192 directions
-whose spread falls with the square root of their rank, plus one direction that all share, plus noise in every direction,
-at length 1. Queries come from the same distribution, so that no query is nearly a stored vector.
+A vector is the sum of the centre of one of 1,000 topics and a variation within the topic, both in a subspace of 192
+directions whose spread falls with the square root of their rank, of one common direction, and of noise in every
+direction, scaled to length 1. Queries come from the same distribution, so that no query is close to a stored vector.
 
 The numbers were chosen so that a search is as hard as in real texts (SciFact's 5,183 abstracts as MiniLM embeds
 them; 30,000 passages of Python's documentation as the local model does), in as many vectors:
@@ -32,7 +32,7 @@ _SHARED = 0.58
 
 
 def synthetic_vectors(count: int, dimensions: int, seed: int) -> NDArray[np.float32]:
-    """So many vectors, shape (count, dimensions); the same for the same seed, the same topics for every seed."""
+    """This number of vectors, shape (count, dimensions); equal for equal seeds, with the same topics for every seed."""
     random = np.random.default_rng(seed)
     basis, spread, centres, shared = _structure(dimensions)
     variation = random.standard_normal((count, len(basis)), dtype=np.float32) * spread
@@ -46,7 +46,7 @@ def synthetic_vectors(count: int, dimensions: int, seed: int) -> NDArray[np.floa
 def _structure(
     dimensions: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """The directions as rows, their spread, the topics' centres among them, and the component common to all vectors."""
+    """The directions as rows, their spread, the topics' centres in them, and the component common to all vectors."""
     random = np.random.default_rng(1)
     rank = min(_DIRECTIONS, dimensions)
     basis = np.linalg.qr(random.standard_normal((dimensions, rank)))[0].T

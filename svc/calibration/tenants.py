@@ -22,7 +22,7 @@ _DOCUMENTS_AT_ONCE = 50
 
 @dataclass(frozen=True)
 class MadeUpTenant:
-    """A tenant, their key, and how many vectors they have."""
+    """A tenant, their key, and their number of vectors."""
 
     user_id: UUID
     key: str
@@ -36,7 +36,7 @@ async def create_tenant(
     vectors: Callable[[int], NDArray[np.float32]],
     advance: Callable[[int], None] = lambda _: None,
 ) -> MadeUpTenant:
-    """Store a tenant of `size` vectors, twenty chunks a document.
+    """Store a tenant of `size` vectors, with twenty chunks in each document.
 
     `vectors(count)` returns the next vectors, shape (count, dimensions); `advance(count)` is called after each store.
     """
@@ -53,7 +53,7 @@ async def create_tenant(
 
 
 def _pieces(size: int) -> Iterable[int]:
-    """The size in pieces of whole documents; a last document may be shorter."""
+    """The size in pieces of whole documents; the last document may be shorter."""
     most = CHUNKS_A_DOCUMENT * _DOCUMENTS_AT_ONCE
     whole = size // CHUNKS_A_DOCUMENT * CHUNKS_A_DOCUMENT
     for first in range(0, whole, most):
@@ -96,7 +96,7 @@ async def _store(database: Database, user_id: UUID, vectors: NDArray[np.float32]
                 for i in range(count)
             ],
         )
-        # The terms come from the words that all of these texts have, so that the tenant is complete.
+        # The terms come from the words that all of these texts share, so that the tenant is complete.
         (terms,) = await StoredTerms().of(["The text of the made-up chunk"], user_id)
         assert terms is not None
         await transaction.copy(
@@ -104,5 +104,5 @@ async def _store(database: Database, user_id: UUID, vectors: NDArray[np.float32]
             [IngestWriteTerms(user_id, ids[i], owners[i], terms.keys, terms.weights) for i in range(count)],
         )
         await transaction.exec("ingest/finish", user_id=user_id, chunk_count=count, token_count=0, earlier_chunks=0)
-        # They were not uploaded, where documents are counted.
+        # The documents were not uploaded, which would have counted them.
         await transaction.one("usage/recount", user_id=user_id)

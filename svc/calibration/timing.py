@@ -12,7 +12,7 @@ from typing import Any
 _SETTLING_S = 0.06
 
 Variant = Callable[[int], Awaitable[Any]]
-"""Runs the work of one round, given the number of the round, and returns its result."""
+"""Runs the work of the round with a number, and returns its result."""
 
 
 @dataclass
@@ -33,12 +33,12 @@ class Times:
         return percentile(self.milliseconds, 0.95)
 
     def is_enough(self, limit_s: float) -> bool:
-        """Whether they have used up so many seconds, in three rounds at least."""
+        """Whether the rounds, at least three, have used up this number of seconds."""
         return len(self.milliseconds) >= 3 and sum(self.milliseconds) > limit_s * 1000
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which this share of the values lies, by the nearest rank."""
+    """The quantile of the values for this share, by the nearest rank."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
@@ -52,13 +52,13 @@ async def interleaved(
     block: int = 1,
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, Times]:
-    """Time variants in turn, A B C A B C …, after `warm_up` rounds that do not count.
+    """Time variants in turn, A B C A B C …, after `warm_up` uncounted rounds.
 
-    With a `block` of more than one a variant keeps its turn for so many rounds, after some that do not count: it is
-    timed as it runs in a row, not with the processor's caches as the previous one left them.
+    With a `block` of more than one, a variant keeps its turn for this number of rounds, after some uncounted ones, so
+    that its times do not depend on the caches that the previous variant left.
 
-    A variant that has used up `limit_s` seconds takes part in no further round, but has at least three. Round `i`
-    gets the number `i`, warm-up rounds included, so that every variant meets the same work.
+    A variant that has used up `limit_s` seconds gets no further round, but has at least three. Round `i` gets the
+    number `i`, including warm-up rounds, so that every variant has the same work.
     """
     times = {name: Times() for name in variants}
     for number in range(-warm_up, 0):
@@ -84,7 +84,7 @@ async def interleaved(
 
 
 async def _settle(variant: Variant, first: int, rounds: int) -> None:
-    """Run a variant with the work of other rounds until the caches are as it leaves them."""
+    """Run a variant with the work of other rounds until it has filled the caches."""
     ends = time.perf_counter() + _SETTLING_S
     for number in range(first, first + rounds):
         await variant(number % rounds)

@@ -210,7 +210,7 @@ async def _apply_steps(connection: Any, statements: Statements, settings: Databa
 
 
 async def _wants_policies(connection: Any, statements: Statements, is_on: bool, *, has_steps: bool) -> bool:
-    """Whether tables lack a policy, or could after the steps. Policies are kept up even without the setting: only
+    """Whether tables lack a policy, or could after the steps. Policies are maintained even without the setting; only
     `cabinet rls off` drops them."""
     rows = await tenant_tables(connection, statements)
     is_wanted = is_on or any(row.has_policy for row in rows)

@@ -27,7 +27,7 @@ _APPLICATION = "cabinet migrate"
 # Seconds between checks whether another process has finished migrating, and between log lines about it.
 _LOCK_CHECK_S = 0.2
 _LOCK_LOG_S = 10.0
-# Seconds between checks which sessions block a running step.
+# Seconds between checks for sessions that block a running step.
 _BLOCKERS_CHECK_S = 0.5
 _MAX_BLOCKERS = 5
 _ANSWER_S = 10.0
@@ -38,7 +38,7 @@ _LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminS
 
 
 async def connect(url: str, application: str = _APPLICATION, statement_s: float | None = None) -> Any:
-    """Open a connection to the database. `statement_s` is the time limit of a statement; None: there is none.
+    """Open a connection to the database. `statement_s` is the time limit of a statement; None means no limit.
 
     Raises:
         StartupError: the connection cannot be opened.

@@ -23,7 +23,8 @@ VECTOR_DDL = {
 }
 # Other sessions queue behind a session that waits for a lock, so a step waits only briefly and then retries.
 LOCK_TIMEOUT = "2s"
-# A concurrent index build blocks nobody while it waits for transactions to end, and loses its work if it gives up.
+# A concurrent index build blocks no sessions while it waits for transactions to end, and loses its work if it is
+# cancelled.
 BUILD_LOCK_TIMEOUT = "10min"
 _BEGIN, _COMMIT = "begin", "commit"
 
@@ -57,13 +58,13 @@ def session_commands(statements: Statements) -> list[Command]:
         named(statements["server/set_for_session"], "lock_timeout", LOCK_TIMEOUT),
         # A timeout that is set for the role or the database would abort an index build.
         named(statements["server/set_for_session"], "statement_timeout", "0"),
-        # Under row level security, which also holds for the owner, a migration of rows would see none.
+        # Under row level security, which also applies to the owner, a migration of rows would see no rows.
         named(statements["server/set_for_session"], "cabinet.user_id", EVERYBODY),
     ]
 
 
 def lock_command(statements: Statements) -> Command:
-    """The command that takes the lock for migrations; returns whether this session has got it."""
+    """The command that takes the lock for migrations; returns whether this session got it."""
     return named(statements["server/lock_migrations"])
 
 
@@ -156,7 +157,7 @@ def _script_lines(steps: list[MigrationStep], statements: Statements, settings: 
     yield "\\set ON_ERROR_STOP on"
     yield ""
     yield "-- Session settings. A step that does not get its locks changes nothing; then generate and run a new script."
-    yield f"-- `cabinet migrate apply` retries by itself for {settings.migration_wait_s:g} s."
+    yield f"-- `cabinet migrate apply` retries for {settings.migration_wait_s:g} s."
     for command in session_commands(statements):
         yield with_values(command)
     yield ""

@@ -22,7 +22,7 @@ def drawn(plan: QueryPlan) -> Tree:
 
 
 def plain(plan: QueryPlan) -> str:
-    """The plan as lines of text without colours, one step or detail a line."""
+    """The plan as lines of text without colours, with one step or detail on each line."""
     console = Console(file=StringIO(), width=_WIDTH, color_system=None)
     console.print(drawn(plan), end="")
     text = console.file.getvalue()  # type: ignore[attr-defined]

@@ -33,7 +33,7 @@ def has_plan(statement: Statement) -> bool:
 
 
 def kind_of_service(statement: Statement) -> PlanKind:
-    """The kind of plan that the service runs a statement with."""
+    """The kind of plan with which the service runs a statement."""
     return "generic" if statement.is_generic else "custom"
 
 

@@ -6,9 +6,9 @@
     Limit …
     '''
 
-A table is a case. Its arguments are texts in the notation of the server's types, or numbers and truth values; one that
-is left out is null. `@tenant.user_id` stands for the column `user_id` of what `sql/samples/tenant.sql` finds in the
-database. The plans are written by `cabinet sql baseline`; `tests/plans/README.md` describes them.
+A table is a case. Its arguments are texts in the notation of the server's types, numbers or booleans; an omitted
+argument is null. `@tenant.user_id` refers to the column `user_id` of the row that `sql/samples/tenant.sql` finds in the
+database. `cabinet sql baseline` writes the plans; `tests/plans/README.md` describes them.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class Case:
     shapes: Mapping[str, str]
 
     def shape(self, kind: str, version: int) -> str | None:
-        """The recorded plan of a kind on a major version of PostgreSQL; None where there is none."""
+        """The recorded plan of a kind on a major version of PostgreSQL; None if there is none."""
         return self.shapes.get(f"{kind}_{version}", self.shapes.get(kind))
 
 
 @dataclass(frozen=True)
 class PlanFile:
-    """The plan file of one statement, with its cases in order. `without_generic` gives the reason why no generic plan
-    is recorded, `without_plans` why no plan is recorded; otherwise they are empty."""
+    """The plan file of one statement, with its cases in order. `without_generic` and `without_plans` contain the
+    reasons why no generic plan, or no plan, is recorded; otherwise they are empty."""
 
     path: Path
     cases: tuple[Case, ...]

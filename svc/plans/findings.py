@@ -15,7 +15,7 @@ Kind = Literal[
 LARGE_TABLE_ROWS = 5_000
 """Sequential scans of fewer rows are not reported: they take about a millisecond, with an index or without."""
 _MISESTIMATE_FACTOR = 10
-# Fewer rows than these are too few for a wrong estimate to make a wrong plan.
+# With fewer rows, a wrong estimate does not cause a wrong plan.
 _MISESTIMATE_MIN_ROWS = 100
 _REMOVED_FACTOR = 10
 _REMOVED_MIN_ROWS = 1_000
@@ -23,7 +23,7 @@ _HEAP_FETCHES_MIN = 100
 _HEAP_FETCHES_SHARE = 0.1
 _SLOW_SHARE = 0.5
 _SLOW_MS = 10.0
-# These read all rows of the steps below them before they return a row; a LIMIT above them cuts nothing short below.
+# These read all rows of the steps below before they return a row, so a LIMIT above does not stop the steps below.
 _READS_ALL = ("Sort", "Aggregate", "HashAggregate", "GroupAggregate", "Hash", "WindowAgg", "Materialize")
 
 
@@ -45,8 +45,8 @@ def find(plan: QueryPlan) -> list[Diagnosis]:
 
 
 def _below(node: Node, plan: QueryPlan, *, is_cut_short: bool, asked: float | None) -> Iterator[Diagnosis]:
-    """The findings of a node and those below; `is_cut_short`: something above stops it when it has enough rows;
-    `asked`: so many rows the LIMIT just above wants."""
+    """The findings of a node and of those below. `is_cut_short`: a step above stops it when it has enough rows;
+    `asked`: the number of rows of the LIMIT just above."""
     if node.loops:
         yield from _sequential_scan(node)
         yield from _misestimate(node, is_cut_short)
@@ -58,7 +58,7 @@ def _below(node: Node, plan: QueryPlan, *, is_cut_short: bool, asked: float | No
     stops = is_cut_short and node.name not in _READS_ALL
     for child in node.children:
         is_stopped = stops or _is_full(node) or "Semi" in node.name or "Anti" in node.name
-        # A subplan runs to its own end, unless it has a LIMIT of its own.
+        # A subplan runs to its end, unless it has its own LIMIT.
         is_stopped = is_stopped and child.role not in ("InitPlan", "SubPlan")
         yield from _below(
             child, plan, is_cut_short=is_stopped, asked=node.estimated_rows if node.name == "Limit" else None
@@ -66,7 +66,7 @@ def _below(node: Node, plan: QueryPlan, *, is_cut_short: bool, asked: float | No
 
 
 def _is_full(node: Node) -> bool:
-    """Whether it is a LIMIT that reached its number of rows; otherwise the steps below it ran to their end."""
+    """Whether this is a LIMIT that reached its number of rows; otherwise the steps below ran to their end."""
     return node.name == "Limit" and (node.actual_rows or 0) >= node.estimated_rows
 
 

@@ -1,6 +1,6 @@
-"""The shape of a plan: which steps, through which indexes, by which conditions, over how many rows. Not its cost.
+"""The shape of a plan: its steps, indexes, conditions and numbers of rows, without its cost.
 
-A shape is text, a line a step, indented as the plan is, so that two of them differ as files do:
+A shape is text with one line for each step, indented like the plan, so that two shapes can be compared like files:
 
     Limit  (rows <= 21)
       Index Scan Backward using documents_pkey on documents  (rows <= 21)
@@ -21,22 +21,22 @@ from svc.plans.tree import Node, QueryPlan
 
 _BOUND = re.compile(r"  \((?P<bounds>[^()]*)\)$")
 _NUMBER = re.compile(r"(?P<what>[a-z ]+) <= (?P<number>\d+)")
-# They repeat another condition, or describe how a step works and not its result.
+# These repeat another condition, or describe the working of a step instead of its result.
 _UNTOLD = ("Recheck Cond", "Cache Key", "Group Key", "Presorted Key")
 # A number after a name is part of it: InitPlan 1.
 _QUOTED_OR_NUMBER = re.compile(r"'(?:[^']|'')*'|(?<![\w$.])(?<!Plan )\d+(?:\.\d+)?(?![\w.])")
-# Levels of an HNSW index are drawn by chance: how many rows a filtered scan of it meets differs from build to build.
+# Levels of an HNSW index are random, so the number of rows in a filtered scan differs between builds.
 _APPROXIMATE_SLACK = 1.5
 _RETURNS = re.compile(r" \(returns [^)]*\)")
 _WRITES = {"Insert", "Update", "Delete", "Merge", "LockRows"}
 
 
 def shape(plan: QueryPlan, body: str) -> str:
-    """The shape of an analyzed plan of a statement; `body` is its text, whose own literals stay as they are.
+    """The shape of an analyzed plan of a statement; `body` is its text, whose own literals are kept.
 
-    Other literals come from the values of this run and tell nothing of the statement: an ellipsis stands for each.
+    Other literals come from the values of this run, not from the statement, so each is replaced by an ellipsis.
     """
-    # A statement that writes leaves pages behind that an index-only scan has to look up, also when it is undone.
+    # A writing statement leaves pages that an index-only scan must visit, even if it is rolled back.
     is_reading = not any(node.name in _WRITES for node in plan.walk())
     lines = list(_lines(plan.root, body, "", is_reading=is_reading))
     # Deletions by cascade: the plan does not show the statements of the foreign keys, only that they ran.
@@ -60,12 +60,12 @@ def _lines(node: Node, body: str, indent: str, *, is_reading: bool) -> Iterator[
 def _bounds(node: Node, is_reading: bool) -> str:
     if not node.loops:
         return "never run"
-    # It also counts dead rows, which the rolled back statements have left.
+    # It also counts dead rows of rolled back statements.
     if node.name.startswith("Bitmap") and node.name != "Bitmap Heap Scan" and not is_reading:
         return ""
     rows = math.ceil(node.actual_rows or 0) + math.ceil(node.removed_rows)
     bounds = f"rows <= {rows}"
-    # OFFSET reads the rows that it skips, which the plan shows nowhere else.
+    # OFFSET reads the rows that it skips, which the plan does not show elsewhere.
     if node.name == "Limit":
         skipped = sum(child.rows_given for child in node.children if child.role == "Outer") - node.rows_given
         bounds += f", skipped <= {math.ceil(skipped)}" if skipped > 0 else ""
@@ -77,7 +77,7 @@ def _bounds(node: Node, is_reading: bool) -> str:
 
 
 def _own_index(name: str) -> str:
-    """The index of a large tenant of their own bears their id."""
+    """The name of a large tenant's own index contains the tenant's id."""
     return re.sub(r"_[0-9a-f]{32}$", "_…", name)
 
 
@@ -94,16 +94,16 @@ def _stands_in(body: str, literal: str) -> bool:
 
 
 def difference(recorded: str, seen: str) -> str:
-    """Where a plan is not as recorded, as a diff; empty where it is, or where it takes fewer rows in hand."""
+    """The differences of a plan from the recorded one, as a diff; empty if it is equal or processes fewer rows."""
     before, after = recorded.strip("\n").splitlines(), seen.strip("\n").splitlines()
     heads = ([_BOUND.sub("", line) for line in before], [_BOUND.sub("", line) for line in after])
-    # Lines of the same step: where this run keeps within the bounds, it is told as recorded, and is no difference.
+    # Lines of the same step: numbers within the recorded bounds are replaced by the bounds, and so do not differ.
     for block in difflib.SequenceMatcher(None, *heads, autojunk=False).get_matching_blocks():
         for offset in range(block.size):
             if _keeps_within(before[block.a + offset], after[block.b + offset]):
                 after[block.b + offset] = before[block.a + offset]
     lines = difflib.unified_diff(before, after, "recorded", "now", lineterm="", n=len(before))
-    # The third line counts lines, which helps nobody where all of them are shown.
+    # The third line contains line numbers, which are useless if all lines are shown.
     return "\n".join(line for line in lines if not line.startswith("@@"))
 
 
@@ -117,5 +117,5 @@ def _numbers(line: str) -> dict[str, int]:
     bound = _BOUND.search(line)
     found = _NUMBER.finditer(bound["bounds"]) if bound else ()
     numbers = {number["what"].strip(): int(number["number"]) for number in found}
-    # A step that runs once may run never, and one that runs several times once.
+    # A recorded step that runs once may not run at all, and a repeated step may run once.
     return {"loops": 1, **numbers} if numbers else numbers

@@ -1,5 +1,5 @@
-"""Logs slow statements: name, time, rows, and the types and sizes of the parameters, never their values. At intervals
-the plan is logged, too; it is read on a separate connection after the answer was sent.
+"""Logs slow statements: name, time, rows, and the types and sizes of the parameters, never their values. At intervals,
+the plan is also logged, which is read on a separate connection after the answer was sent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from svc.settings.database import DatabaseSettings
 
 logger = logging.getLogger(__name__)
 
-# The unit of the size of a value, for the types that have a size.
+# The unit of a value's size, for the types with a size.
 _UNITS = {"text": "characters", "varchar": "characters", "bytea": "bytes", "halfvec": "dimensions", "jsonb": "keys"}
 
 

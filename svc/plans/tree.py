@@ -15,14 +15,14 @@ _EXPRESSIONS = {
     "Sort Key", "Presorted Key", "Group Key", "Cache Key", "Run Condition",
 }  # fmt: skip
 _REMOVED = ("Rows Removed by Filter", "Rows Removed by Join Filter", "Rows Removed by Index Recheck")
-# A UUID is 36 characters long: it is shown whole. A vector is not.
+# A UUID has 36 characters and is shown completely; a vector is shortened.
 _LONGEST_LITERAL = 48
 _LITERAL = re.compile(r"'(?P<text>(?:[^']|'')*)'")
 
 
 @dataclass(frozen=True)
 class Buffers:
-    """Pages of 8 KB that a node and those below it touched, over all loops."""
+    """Pages of 8 KB that a node and those below it accessed, over all loops."""
 
     hit: int = 0
     read: int = 0
@@ -36,10 +36,10 @@ class Buffers:
 class Node:
     """One step of a plan.
 
-    `name` is the step as EXPLAIN's text has it, such as `Index Scan Backward`. `estimated_rows`, `actual_rows`,
+    `name` is the step as in EXPLAIN's text, such as `Index Scan Backward`. `estimated_rows`, `actual_rows`,
     `removed_rows` and `actual_ms` are those of one loop; `actual_ms` includes the nodes below. Without ANALYZE
     `actual_rows` and `actual_ms` are None; in a step that was never run `loops` is 0. `removed_rows` were read and
-    refused by a condition. `heap_fetches` are the rows that an index-only scan had to look up in its table.
+    rejected by a condition. `heap_fetches` are the rows for which an index-only scan had to visit the table.
     """
 
     name: str
@@ -74,12 +74,12 @@ class Node:
 
     @cached_property
     def rows_read(self) -> float:
-        """Rows that the step took in hand over all loops, those that its conditions refused included."""
+        """Rows that the step processed over all loops, including those that its conditions rejected."""
         return ((self.actual_rows or 0) + self.removed_rows) * self.loops
 
     @cached_property
     def rows_given(self) -> float:
-        """Rows that the step gave over all loops."""
+        """Rows that the step returned over all loops."""
         return (self.actual_rows or 0) * self.loops
 
     @cached_property
@@ -145,7 +145,7 @@ def read_plan(document: list[dict[str, Any]]) -> QueryPlan:
 
 def _read_node(node: Mapping[str, Any]) -> Node:
     actual_rows = node.get("Actual Rows")
-    # A node of a parallel or a bitmap scan may leave either out.
+    # A node of a parallel or a bitmap scan may omit either.
     return Node(
         name=_name(node),
         relation=node.get("Relation Name", ""),
@@ -178,7 +178,7 @@ def _read_node(node: Mapping[str, Any]) -> Node:
 
 
 def _name(node: Mapping[str, Any]) -> str:
-    """The node as EXPLAIN's text names it; its JSON keeps the parts of the name apart."""
+    """The name of the node in EXPLAIN's text, of which its JSON separates the parts."""
     name = str(node["Node Type"])
     join = node.get("Join Type")
     if name == "ModifyTable":
@@ -213,7 +213,8 @@ def _expressions(value: str | list[str]) -> tuple[str, ...]:
 
 
 def shortened(text: str) -> str:
-    """An expression with its long literals cut: a vector would fill the screen, and tells a reader nothing."""
+    """An expression with its long literals shortened, since a vector would fill the screen without informing a
+    reader."""
 
     def cut(match: re.Match[str]) -> str:
         literal = match["text"]

@@ -30,7 +30,7 @@ class DocumentFilters(Struct, frozen=True, kw_only=True):
     """Limits the documents whose chunks a search considers; None means no limit of that kind.
 
     `POST /search` accepts these fields, and the function `document_matches` of the schema takes them as a JSON object,
-    in which `svc/filters/` has divided `filter`.
+    in which `svc/filters/` has split `filter` into parts.
     """
 
     filter: Filter | None = None
@@ -76,10 +76,10 @@ class Filters(DocumentFilters, frozen=True, kw_only=True):
 
 
 def matching(filters: DocumentFilters) -> dict[str, Any] | None:
-    """Return the argument of `document_matches`, or None if every document passes.
+    """Return the argument of `document_matches`, or None if every document matches.
 
     Raises:
-        InvalidRequestError: the filter is not one; see `read_filter`.
+        InvalidRequestError: the filter is not valid; see `read_filter`.
     """
     fields = {name: getattr(filters, name) for name in DocumentFilters.__struct_fields__ if name != "filter"}
     # All metadata contains an empty object. As a filter it would limit nothing and prevent the use of an index.
@@ -93,7 +93,7 @@ def attributes_path(filter_: dict[str, Any], field: str = "attribute_filter") ->
     """Return the jsonpath of a filter on the attributes of a file in a collection.
 
     Raises:
-        InvalidRequestError: the filter is not one; see `read_filter`.
+        InvalidRequestError: the filter is not valid; see `read_filter`.
     """
     return predicate(read_filter(filter_, {}, field))
 

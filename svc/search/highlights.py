@@ -10,9 +10,9 @@ from svc.terms.by_language import LanguageWords
 from svc.terms.words import Words
 
 Highlight = tuple[int, int]
-"""Begin and end of a place in a text, in characters."""
+"""The start and end of a range in a text, in characters."""
 
-# Characters whose words are found in about a millisecond; more are left to a thread.
+# The words of this number of characters are found in about a millisecond; longer texts are processed in a thread.
 _CHARACTERS_AT_ONCE = 4_000
 
 
@@ -21,12 +21,12 @@ class Highlighter:
 
     def __init__(self, words: LanguageWords, query: ReadQuery) -> None:
         self._words = words
-        # The text contains the required phrases as well, and not the excluded ones.
+        # The text also contains the required phrases, but not the excluded ones.
         self._query = query.text
         self._terms: dict[Words, Set[int]] = {words.own: words.own.query(query.text).counts.keys()}
 
     async def of(self, texts: Sequence[str]) -> list[list[Highlight]]:
-        """The places in each text, in order and without overlap. Does not block the event loop."""
+        """The ranges in each text, in order and without overlap. Does not block the event loop."""
         if not self._terms[self._words.own]:
             return [[] for _ in texts]
         if sum(map(len, texts)) <= _CHARACTERS_AT_ONCE:

@@ -1,4 +1,4 @@
-"""Searches by keywords, and by keywords and meaning together: `sql/search/keyword.sql` and `sql/search/hybrid_….sql`.
+"""Keyword and hybrid searches: `sql/search/keyword.sql` and `sql/search/hybrid_….sql`.
 
 A hybrid search finds the hundred nearest chunks by meaning, in the lane that a search by meaning takes
 (svc/search/lanes.py), and the hundred best by keywords, and orders the union of both by the weighted sum of the two
@@ -29,31 +29,32 @@ from svc.vectors.signatures import index_candidates, signatures
 
 Mode = Literal["hybrid", "meaning", "keyword"]
 
-# The chunks that a search by keywords may score: at least the first number, and this number times the square root of
-# the tenant's chunks, 10,000 for 50,000 chunks and 20,000 for 200,000. Filters remove some of them, so they are more
-# then.
+# The chunks that a search by keywords may score: at least the first number, and the second number times the square root
+# of the tenant's chunks, which is 10,000 for 50,000 chunks and 20,000 for 200,000. With filters, which remove some of
+# them, the numbers are larger.
 _LEAST_POSTINGS = 5_000
 _POSTINGS_A_ROOT = 45
 _FILTERED_TIMES = 4
-# The hundred nearest of so many candidates are compared with the hundred best by keywords. More are needed only to fill
-# a long list.
+# The hundred nearest of this number of candidates are compared with the hundred best by keywords. Only long lists need
+# more.
 _LEAST_CANDIDATES = 200
 _CANDIDATES_A_RESULT = 5
-# An index returns them in rounds, of which each costs as much, so all rounds are full. With the local model, one round
-# of 150 found the same ten as the comparison of all 10,000 vectors of a tenant; of 50,000, it found 0.980 of them, and
-# two rounds 0.993.
+# An index returns them in rounds of equal cost, so all rounds are full. With the local model, one round of 150 found
+# the same ten as the comparison of all 10,000 vectors of a tenant; for 50,000 vectors, one round found 0.980 of the
+# ten, and two rounds 0.993.
 _LEAST_FROM_SMALL_INDEX = 150
 _SMALL_INDEX = 20_000
 KEYWORD_WEIGHT: Final = 0.5
-# The local model adds up the vectors of tokens, and a word that it knows is one token or two. English has about 0.25
-# tokens a character, other European languages 0.27 to 0.4, and names in code as many. The more tokens, the less the
-# model knows. Chosen with 43 collections, of which the mean nDCG@10 grew by 0.004 and none fell by more than 0.016.
+# The local model sums the vectors of tokens, and a known word has one or two tokens. English has about 0.25 tokens per
+# character; other European languages, and names in code, have 0.27 to 0.4. More tokens mean that the model knows less.
+# The values were chosen with 43 collections, whose mean nDCG@10 grew by 0.004, while none fell by more than 0.016.
 _LOCAL_TOKENS_A_CHARACTER = (0.27, 0.33)
 _LOCAL_KEYWORD_WEIGHTS = (0.6, 0.8)
 
 
 def keyword_weight_of(provider_name: str, tokens_a_character: float) -> float:
-    """The weight of the keywords that suits the vectors of a provider: more for the local model, whose are weaker.
+    """The weight of the keywords for the vectors of a provider, which is higher for the weaker vectors of the local
+    model.
 
     `tokens_a_character` is that of the query; 0 if its vector is the caller's.
     """
@@ -80,7 +81,7 @@ class KeywordSearch:
 
 @dataclass(frozen=True)
 class HybridSearch:
-    """A search by meaning and by the terms of a query. `keyword_weight`, 0 to 1, is the share of the keywords."""
+    """A search by meaning and by the terms of a query. `keyword_weight`, from 0 to 1, is the share of the keywords."""
 
     meaning: Search
     terms: QueryTerms
@@ -88,7 +89,7 @@ class HybridSearch:
 
 
 def choose_hybrid_lane(search: HybridSearch, size: TenantSize, exact_rows: int) -> Lane:
-    """The lane of the meaning in a hybrid search.
+    """The lane of the search by meaning in a hybrid search.
 
     The index lane takes no conditions: its scan would be long if they leave few chunks.
     """

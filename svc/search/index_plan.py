@@ -1,4 +1,4 @@
-"""Plans which large tenants get an index of their own, and which lose it: see `own_indexes`."""
+"""Plans the own indexes of large tenants: which are created and which are dropped; see `own_indexes`."""
 
 from __future__ import annotations
 

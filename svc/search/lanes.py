@@ -1,6 +1,6 @@
-"""The lanes of a search by meaning, and the choice of the lane. svc/search/hybrid.py searches by keywords as well.
+"""The lanes of a search by meaning, and the choice of the lane. svc/search/hybrid.py also searches by keywords.
 
-The service chooses the lane, not the planner: the planner's costs reflect neither the tenant's size nor the rows that a
+The service chooses the lane instead of the planner, whose costs reflect neither the tenant's size nor the rows that a
 filtered scan of an approximate index loses.
 
 exact   `sql/search/exact.sql`: compares the query with every vector of the tenant that passes the filters.
@@ -51,7 +51,7 @@ class Search:
     """One search.
 
     `embedding` is the vector of the query, `threshold` the minimum similarity, `limit` the maximum number of results.
-    `is_exact` requires that no row is missed, however long the search takes. The similarity is 1 - distance for cosine,
+    With `is_exact`, no row is missed, however long the search takes. The similarity is 1 - distance for cosine,
     1 / (1 + distance) for l2, and the inner product itself.
     """
 
@@ -223,7 +223,7 @@ def _candidates(search: Search, least: int) -> int:
 
 
 def _similar(found: ByMeaning, threshold: float | None) -> ByMeaning:
-    """Leave out the rows below the threshold, which a statement without filters returns."""
+    """Omit the rows below the threshold, which a statement without filters returns."""
     if threshold is None:
         return found
     return replace(found, rows=[row for row in found.rows if row.similarity >= threshold])

@@ -4,12 +4,12 @@ exact   compares the query with every vector of the user, or of one conversation
 bits    compares the signatures in the covering key, then the nearest candidates exactly.
 
 Unlike the search of chunks, this search counts the vectors itself, only as far as the choice of the lane requires. The
-count covers one conversation if only that is searched, it is always current, and nothing must be maintained when
-messages are added or deleted. There is no index lane: people and models do not write enough to make one worthwhile.
+count covers only the searched conversation if there is one, is always current, and needs no maintenance when messages
+are added or deleted. There is no index lane, since people and models do not write enough messages for it.
 
-A search by meaning and by keywords together also counts what stands around a message: half of what the message before
-it contributes, a fifth of the one before that, three tenths of the one after it and a tenth of the next. In a
-conversation, a message answers the one before it, and seldom repeats its words.
+A hybrid search also adds shares of the surrounding messages' scores to the score of a message: half of the previous
+message's score, a fifth of the one before, three tenths of the next message's and a tenth of the one after. In a
+conversation, a message answers the previous one, but seldom repeats its words.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LEAST_CANDIDATES = 100
 _LEAST_HYBRID_CANDIDATES = 200
 _CANDIDATES_A_RESULT = 5
 MESSAGE_KEYWORD_WEIGHT = 0.5
-"""Messages are short, so their vectors are as good as their words even where those of the local model are weaker."""
+"""Messages are short, so their vectors are as useful as their words, even those of the weaker local model."""
 
 
 class _Place(TypedDict):
@@ -75,7 +75,7 @@ class MessageScope:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether not all messages of the user are searched."""
+        """Whether only some of the user's messages are searched."""
         return any((self.conversation_id, self.roles, self.created_after, self.created_before, self.filters))
 
     @property
@@ -100,8 +100,8 @@ class MessageScope:
 class MessageSearch:
     """One search by meaning.
 
-    `embedding` is the vector of the query, `threshold` the minimum similarity (1 - cosine distance). `is_exact`
-    requires that no row is missed, however long the search takes.
+    `embedding` is the vector of the query, `threshold` the minimum similarity (1 - cosine distance). With `is_exact`,
+    no row is missed, however long the search takes.
     """
 
     scope: MessageScope
@@ -145,7 +145,7 @@ async def search_messages(
 async def search_messages_by_both(
     database: Database, search: MessageSearch, terms: QueryTerms, keyword_weight: float, exact_rows: int
 ) -> MessagesFound[r.MessageSearchHybridBits]:
-    """Run a search by meaning and by keywords; the lane is that of the meaning."""
+    """Run a hybrid search; the lane is that of the search by meaning."""
     lane = await _lane(database, search, exact_rows)
     if lane == "exact":
         exact = await database.many(

@@ -3,8 +3,8 @@
     comet "long period" -Halley      texts with the phrase “long period” and without the word “Halley”
 
 A quotation mark begins a phrase after white space and ends it before white space or punctuation, so that inches and
-code are no phrases. A minus sign excludes the word of two or more letters, or the phrase, that follows it directly. A
-negative number and an option of one letter are words like any other, and a phrase has at most 200 characters.
+code are not phrases. A minus sign excludes the directly following phrase or word of two or more letters. Negative
+numbers and options of one letter are ordinary words. A phrase has at most 200 characters.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 
 MOST_OPERATORS = 10
-"""A query with more operators has none: it is a text that somebody has pasted."""
+"""In a query with more operators, none is recognized, since it is probably a pasted text."""
 
 _OPERATOR = re.compile(
     r"""(?<!\S)
@@ -29,7 +29,7 @@ _IN_WORDS = re.compile(r"[A-Za-z0-9_]")
 
 @dataclass(frozen=True)
 class ReadQuery:
-    """A query without its operators: `text` is to be embedded and contains the words that are counted.
+    """A query without its operators: `text` is the text to embed and to search for keywords.
 
     `required` and `excluded` are the phrases that a text must and must not contain.
     """
@@ -40,7 +40,7 @@ class ReadQuery:
 
 
 def read_query(query: str) -> ReadQuery:
-    """Read the operators of a query. A query that would only exclude words has none."""
+    """Read the operators of a query. In a query that would only exclude words, none is recognized."""
     # PostgreSQL stores no NUL in a text, so none contains it.
     query = query.replace("\0", " ")
     matches = list(_OPERATOR.finditer(query))
@@ -65,7 +65,7 @@ def read_query(query: str) -> ReadQuery:
 
 
 def pattern(phrase: str) -> str:
-    """A regular expression of PostgreSQL for `~*` that finds a phrase as whole words, with any white space in between.
+    """A PostgreSQL regular expression for `~*` that finds a phrase as whole words, separated by any white space.
 
     The server folds the case of ASCII letters in every locale; the other letters are listed in both.
     """

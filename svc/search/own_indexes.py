@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds that a request waits for the drop of an index, which waits for all transactions that could use the index.
 _DROP_WAIT_S = 5.0
-# Seconds for a short statement, and the least time for a build, which waits for older transactions. A build that takes
-# ten times its estimate has lost its connection.
+# Seconds for a short statement, and the minimum time limit of a build, which waits for older transactions. A build that
+# takes ten times its estimate has lost its connection.
 _ANSWER_S = 15.0
 _LEAST_BUILD_S = 3600.0
 _MOST_ESTIMATES = 10
@@ -50,7 +50,7 @@ class IndexBuilder:
             ConflictError: another session is changing indexes, perhaps for a client that was killed.
             StartupError: the database is unsuitable, or this login may not build indexes.
         """
-        # A build has no time limit, and is several times as fast while the graph fits into memory.
+        # A build has no time limit, and is several times as fast if the graph fits into memory.
         settings = {
             "application_name": "cabinet index", "statement_timeout": "0", "maintenance_work_mem": f"{memory_mb}MB"
         }  # fmt: skip
@@ -81,7 +81,7 @@ class IndexBuilder:
         if step.user_id is not None:
             mark = self._statements["indexes/mark"]
             async with self._connection.transaction():
-                # Row level security, if it is on, also holds for the owner.
+                # Row level security, if it is on, also applies to the owner.
                 if (reach := reach_of(mark, (step.user_id, step.has_index))) is not None:
                     await self._connection.execute(naming(self._statements, reach), timeout=_ANSWER_S)
                 await self._connection.execute(mark.text, step.user_id, step.has_index, timeout=_ANSWER_S)

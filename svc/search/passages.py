@@ -13,15 +13,15 @@ from svc.search.results import Hit, R
 _LEAST_SHARED = 16
 _MOST_SHARED = 4_000
 _MOST_TRIED = 32
-# Only the length of the white space between two chunks is known. A line mostly begins with one of these characters.
+# Only the length of the white space between two chunks is known. Most lines begin with one of these characters.
 _LINE_BEGINS = "-*+#>|"
-# The line breaks between two chunks have at most so many tokens.
+# The maximum number of tokens of the line breaks between two chunks.
 _TOKENS_OF_A_JOINT = 2
 
 
 @dataclass
 class Span(Generic[R]):
-    """Consecutive chunks of a document, by index, and those of them that were found, best first."""
+    """Consecutive chunks of a document, by index, and the found ones among them, best first."""
 
     reading_id: UUID
     first: int
@@ -34,7 +34,8 @@ class Span(Generic[R]):
 
 
 def spans(hits: Iterable[Hit[R]], neighbours: int) -> list[Span[R]]:
-    """Return the chunks with so many neighbours on each side. Those that overlap are one, in the place of the best."""
+    """Return the chunks with this number of neighbours on each side. Overlapping ones are joined at the rank of the
+    best."""
     found: list[Span[R]] = []
     for hit in hits:
         index = hit.row.chunk_index
@@ -74,7 +75,7 @@ class _Place:
 
 
 def token_bound(parts: Sequence[Part]) -> int:
-    """The most tokens that the text of these chunks can have."""
+    """The maximum number of tokens in the text of these chunks."""
     return sum(part.token_count for part in parts) + _TOKENS_OF_A_JOINT * max(0, len(parts) - 1)
 
 
@@ -96,7 +97,7 @@ def joined_text(parts: Sequence[Part]) -> str:
 
 
 def _continued(before: str, before_place: _Place | None, text: str, place: _Place | None) -> tuple[int, str]:
-    """How a text continues with the next chunk: the characters to remove from its end, and the text to append."""
+    """The continuation of a text with the next chunk: the characters to remove from its end, and the text to append."""
     if before_place is None or place is None or place.start < before_place.start:
         shared = _shared(before, text)
         return 0, text[shared:] if shared else f"\n{text}"

@@ -1,4 +1,4 @@
-"""The terms of a query, as the statements of a search take them."""
+"""The terms of a query, in the form for the statements of a search."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from svc.terms.by_language import LanguageWords, QueryWord, mark
 from svc.terms.texts import Kind
 from svc.terms.weights import Scale, keys, query_weights
 
-# The shares change only when a tenant's texts are sampled again. They are read again after so many seconds.
+# The shares change only when a tenant's texts are sampled again. They are read again after this number of seconds.
 _KEPT_S = 60.0
-# Until the first sample, which a worker takes soon after a tenant's first texts, it is looked for so often.
+# Seconds between reads before the first sample, which a worker takes soon after a tenant's first texts.
 _MISSING_KEPT_S = 1.0
 # Tenants whose shares are read again at the same time. Those of the others are read again after a later search.
 _READ_AT_ONCE = 2
-# Tenants whose shares are kept, and their terms, with eight bytes each.
+# The maximum number of tenants with cached shares, and of their terms, which take eight bytes each.
 _MOST_KEPT = 1_000
 _MOST_TERMS_KEPT = 8_000_000
 # The binary format of an array: the head of one that is not empty, and each element with its size before it.
 _HEAD_BYTES = 20
-# Before the first sample, all terms are taken for equally rare.
+# Before the first sample, all terms count as equally rare.
 _UNKNOWN_SHARE: Final = 0.001
 
 
@@ -58,9 +58,9 @@ class Conditions(TypedDict):
 class QueryTerms:
     """The terms of a query, and the phrases that it requires and excludes.
 
-    `weights` has the weights of all terms. A candidate contains one of `keys`, those of the rarest words; None: every
-    text is a candidate, because the query requires phrases of stop words only. `is_complete`: the other words add no
-    candidates. `required` and `excluded` are regular expressions; None if there are none. A text that matches all of
+    `weights` has the weights of all terms. A candidate contains one of `keys`, which belong to the rarest words; None:
+    every text is a candidate, because the query requires only phrases of stop words. `is_complete`: the other words add
+    no candidates. `required` and `excluded` are regular expressions; None if there are none. A text that matches all of
     `required` contains all of `required_keys`, and one that matches any of `excluded` one of `excluded_keys`.
     """
 
@@ -97,8 +97,8 @@ class QueryTerms:
 class Shares:
     """The share of a tenant's texts that contain a term, from a sample: `terms`, ascending, and the share of each.
 
-    `other_share` is that of all other terms, and `text_count` the number of texts when the sample was taken, at
-    `sampled_at`; None: there is no sample yet.
+    `other_share` is the share of all other terms, and `text_count` the number of texts at the time of the sample,
+    `sampled_at`, which is None before the first sample.
     """
 
     text_count: int
@@ -108,7 +108,7 @@ class Shares:
     sampled_at: datetime | None = None
 
     def known(self, terms: Iterable[int]) -> dict[int, float]:
-        """The share of each of these terms that is not one of the others."""
+        """The share of each of these terms that is in the sample."""
         asked = np.fromiter(terms, dtype=np.int32)
         places = np.searchsorted(self.terms, asked)
         return {
@@ -121,8 +121,8 @@ class Shares:
 class QueryTermsReader:
     """Makes the terms of queries.
 
-    The first search of a tenant reads the tenant's shares. Later searches use what was read, and have it read again in
-    the background if it is old.
+    The first search of a tenant reads the tenant's shares. Later searches use the cached shares, and refresh old ones
+    in the background.
     """
 
     def __init__(self, database: Database, language: TextLanguage, background: Background) -> None:
@@ -150,12 +150,12 @@ class QueryTermsReader:
         *,
         scored_for: UUID | None = None,
     ) -> QueryTerms:
-        """The terms of a query to search the texts of a tenant with.
+        """The terms of a query for searching the texts of a tenant.
 
-        `budget` is the number of texts that the keys may have together; None: all terms have keys. `text_count` is the
-        tenant's number of texts, if it is known better than from the sample. `scored_for` is another user who reads the
-        results: then the weights are those of their own texts, since scores would tell how frequent a term is in texts
-        that they may not read.
+        `budget` is the maximum number of texts that contain the keys; None: all terms have keys. `text_count` is the
+        tenant's number of texts, if a better one than in the sample is known. `scored_for` is another user who reads
+        the results: then the weights come from their own texts, since scores would reveal the frequency of a term in
+        texts that they may not read.
         """
         shares = await self._shares(user_id, kind)
         count = max(1, shares.text_count if text_count is None else text_count)
@@ -168,7 +168,7 @@ class QueryTermsReader:
             reader_scale = self._scale(own, max(1, own.text_count), words, languages)
         # A text with a phrase contains each of its words. Phrases of stop words have no terms.
         required = [word for phrase in query.required for word in self.words.query(phrase, languages)]
-        # The phrases are compared with the texts that are found, so all languages do no harm.
+        # The phrases are compared with the found texts, so using all languages is safe.
         excluded = [self.words.query(phrase, self.words.languages)[:1] for phrase in query.excluded]
         if query.required:
             in_phrases = shares.known(term for word in required for term in word)
@@ -182,7 +182,7 @@ class QueryTermsReader:
             weights=query_weights(words, reader_scale),
             is_complete=bool(query.required) or len(rarest) == len(words),
             required=[pattern(phrase) for phrase in query.required] or None,
-            # A word that has several terms is in a text by one of them.
+            # A text contains a word with several terms if it contains one of them.
             required_keys=keys(dict.fromkeys(term for word in required if len(word) == 1 for term in word), user_id)
             or None,
             excluded=[pattern(phrase) for phrase in query.excluded] or None,
@@ -194,7 +194,7 @@ class QueryTermsReader:
         if shares is _NO_SHARES:
             return list(self.words.languages)
         marked = shares.known(map(mark, self.words.languages))
-        # A query that tells its language can be about texts that were stored since the sample.
+        # A query in a detected language can be for texts that were stored after the sample.
         asked = self.words.of_text(text).language
         return [language for language in self.words.languages if mark(language) in marked or language == asked]
 
@@ -276,6 +276,6 @@ def _within(words: Sequence[QueryWord], scale: Scale, budget: float | None) -> l
 
 
 def _share(word: QueryWord, shares: Mapping[int, float], other_share: float) -> float:
-    """The share of the texts that contain one of the terms of a word, at most."""
+    """The maximum share of the texts that contain one of the terms of a word."""
     known = [shares[term] for term in word if term in shares]
     return sum(known) if known else other_share

@@ -1,6 +1,6 @@
-"""Makes the results of a search of the chunks that it found: equal texts once, documents in groups, a budget of tokens.
+"""Makes the results of a search from the found chunks: equal texts once, documents in groups, a budget of tokens.
 
-The functions change no order: the chunk that was found first is the best.
+The functions keep the order: the first found chunk is the best.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class FoundChunk(Protocol):
-    """A row of a search: a chunk of the reading `reading_id` of the document that clients know."""
+    """A row of a search: a chunk of the reading `reading_id` of a document."""
 
     @property
     def chunk_id(self) -> UUID: ...

@@ -51,12 +51,12 @@ _BYTES_AT_ONCE = 4 * 2**20
 
 @dataclass(frozen=True)
 class Orders:
-    """The operator's choices for an import. The file, which its user may have written, decides none of them.
+    """The operator's choices for an import. The file, which its user may have written, determines none of them.
 
     `replace` is the id or the email address of the user of the export, who is first erased, in the same transaction.
     `plan` is the user's plan; if it is None, a replaced user keeps theirs, and another gets `default_plan`.
     `with_usage` takes the daily usage from the file; otherwise a replaced user keeps theirs, and another has none.
-    `without_vectors` leaves out the data that depends on the export's embedding model: documents, and with
+    `without_vectors` omits the data that depends on the export's embedding model: documents, and with
     `embed_messages` also messages, are queued to be embedded again.
     """
 
@@ -93,11 +93,12 @@ async def import_user(
     orders: Orders = Orders(),
     limits: LineLimits = DEFAULT_LIMITS,
 ) -> Imported:
-    """Import a user from a seekable file, as the operator orders.
+    """Import a user from a seekable file, with the operator's choices.
 
     Raises:
-        BadExportError: the file is truncated, altered, or contains a row that cannot be stored; names the line.
-        ConflictError: the user, their email address or their external id already exists, the export is not of the user
+        BadExportError: the file is truncated, altered, or contains a row that cannot be stored; the error names the
+        line. ConflictError: the user, their email address or their external id already exists, the export is not of the
+        user
             to replace, or the vectors are of another model.
         InvalidRequestError: there is no plan with the ordered name.
     """

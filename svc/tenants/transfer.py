@@ -1,8 +1,8 @@
 """Giving documents to another user: all of them or none, in one transaction of bounded statements.
 
-`sql/documents/hold.sql` comes first, then for each batch of documents `transfer.sql`, `transfer_chunks.sql` as often as
-there are chunks, and `transfer_release.sql`; last `transfer_count.sql`. Nobody sees any of it before the transaction
-commits, and whatever ends it before leaves everything with the giver.
+`sql/documents/hold.sql` comes first, then for each batch of documents `transfer.sql`, `transfer_chunks.sql` until there
+are no more chunks, and `transfer_release.sql`; `transfer_count.sql` is last. Nothing is visible before the transaction
+commits, and if it ends earlier, the giver keeps everything.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ async def transfer_documents(
     """Give the documents that `documents/hold` returned; `limits` are the receiver's.
 
     Raises:
-        ConstraintError: the receiver is gone, has a document of the same id, or would exceed a limit.
+        ConstraintError: the receiver no longer exists, has a document with the same id, or would exceed a limit.
     """
     key_change = salt(giver) ^ salt(receiver)
     for batch in _batches(held):

@@ -1,7 +1,7 @@
 """Adds terms to texts that have none: those stored before there were terms, and those of an import.
 
-`term_jobs` has a row for each user with such texts. A step takes some texts of one user, adds what is missing, and
-notes how far it is, so a worker that is stopped loses one step. Texts that are stored meanwhile have terms already.
+`term_jobs` has a row for each user with such texts. A step reads some texts of one user, adds missing terms, and
+records its progress, so a stopped worker loses only one step. Texts that are stored meanwhile already have terms.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from svc.vectors.texts import indexed_text, worded_message
 
 _TEXTS_AT_ONCE = 200
 _BYTES_AT_ONCE = 2**20
-# Other workers leave a job alone for so long after a step began.
+# Other workers skip a job for this time after a step began.
 _LEASE_S = 60.0
 
 
@@ -42,7 +42,7 @@ class Backfill:
             if job.conversation_id is not None or not await self._chunks(job):
                 await self._messages(job)
         except ConstraintError:
-            # A text was deleted or transferred, or got its terms, since it was read. The next step sees that.
+            # A text was deleted or transferred, or got its terms, since it was read. The next step reads the new state.
             await self._database.exec(
                 "terms/advance",
                 user_id=job.user_id,

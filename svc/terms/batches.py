@@ -95,7 +95,7 @@ def _counted(
     text_of = np.repeat(np.arange(len(found), dtype=np.int64), sizes)
     each = widths[occurring]
     text_of_term = np.repeat(text_of, each)
-    # The places of the terms of each occurring word in `terms`, one word after the other.
+    # The positions of the terms of each occurring word in `terms`, word by word.
     ends = np.cumsum(each)
     places = np.arange(int(each.sum()), dtype=np.int64) - np.repeat(ends - each - begins[occurring], each)
     lengths = np.bincount(text_of_term, minlength=len(found))

@@ -1,9 +1,9 @@
 """The terms of texts in several languages: each text has the stems of its own language.
 
-A query is too short to detect its language. It is read in all languages of the searched texts: a word of the
-query has one term in each, which is that of a text in this language. So a text that is taken for one in another
-language is still found. A text in another language than that of the settings contains a mark of its language, by which
-the counts of terms tell in which languages a tenant's texts are.
+A query is too short to detect its language. It is read in all languages of the searched texts: a word of the query has
+one term in each, which equals the term in a text in this language. A text whose language was detected wrongly is
+therefore still found. A text in another language than that of the settings contains a mark of its language, so that the
+counts of terms show the languages of a tenant's texts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class LanguageWords:
 
     def __init__(self, language: TextLanguage) -> None:
         self.own = Words(language)
-        # Without stems, all languages are the same.
+        # Without stems, all languages are equal.
         others = get_args(StemmedLanguage) if language != "none" else ()
         self._others: dict[TextLanguage, Words] = {
             other: Words(other, self.own.stop_words) for other in others if other != language

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-# Parts of a word that are neither letters nor digits for Python: the soft hyphen and the zero-width joiner.
+# Parts of words that Python does not treat as letters or digits: the soft hyphen and the zero-width joiner.
 JOINERS = "\u00ad\u200d"
 
 # Han, kana, bopomofo and Hangul, and the scripts of Thai, Lao, Burmese and Khmer.

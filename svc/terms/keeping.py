@@ -15,8 +15,8 @@ from svc.terms.texts import StoredTerms
 
 logger = logging.getLogger(__name__)
 
-# All tenants are examined this often, some in each turn, because a worker may have died before it sampled those that it
-# knew of.
+# All tenants are examined at this interval, some in each turn, because a worker may have died before it sampled its
+# known tenants.
 _ALL_EVERY_S = 300.0
 _MOST_COUNTED = 10_000
 

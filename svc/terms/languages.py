@@ -1,8 +1,8 @@
 """Detects the language of a text by its most frequent words, the function words.
 
-Names, code and words that several languages share decide nothing. A text with few of these words, such as a list of
-commands or a short message, has no known language. The languages without a stemmer here are listed because their texts
-would else be taken for those of a related language.
+Names, code and words that several languages share are ignored. A text with few of these words, such as a list of
+commands or a short message, has no known language. Languages without a stemmer are listed because their texts would
+otherwise be detected as a related language.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ _FREQUENT = {
     "vietnamese": "và của là có được không trong cho một các với này để những đã khi từ bạn nó như người thì",
 }
 
-# Letters are names of options and variables more often.
+# Single letters are more often names of options and variables.
 _OPTIONS = frozenset(string.ascii_lowercase)
 _LANGUAGES = tuple(_FREQUENT)
 _STEMMED = frozenset(get_args(StemmedLanguage))
-# In a sum of the numbers of words, each language has so many bits for its count.
+# Each language has this number of bits for its count in a sum of the numbers of words.
 _BITS = 24
 _MASK = (1 << _BITS) - 1
-# The least words that count, and the least share of all words.
+# The minimum number of counted words, and their minimum share of all words.
 _LEAST = 5
 _LEAST_SHARE = 0.08
 # A text that repeats a few of them is often code or a table: "to" and "do" are Polish and English.

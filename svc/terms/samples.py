@@ -1,10 +1,9 @@
 """Counts in how many of a tenant's texts each term occurs.
 
-All texts are counted, or a sample of a large tenant's. The weights of rare terms decide which texts are the best, and a
-small sample knows little of them: with the shares of 2,000 of 5,000 passages, three of a hundred results were others
-than with those of all. The texts are counted again when their number has changed by a fifth, so each is counted about
-six times, in some 15 µs. Terms that occur in one text only are not kept, except the
-marks of languages.
+All texts are counted, or a sample of a large tenant's. The weights of rare terms determine the best texts, and a small
+sample is inaccurate for them: with the shares of 2,000 of 5,000 passages, three of a hundred results differed from
+those with all. The texts are counted again when their number has changed by a fifth, so each is counted about six
+times, in about 15 µs. Terms in only one text are not kept, except the marks of languages.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from svc.terms.texts import Kind
 from svc.terms.weights import salt
 
 _TEXTS = 50_000
-# The hash chooses more or fewer texts than asked for, by chance.
+# The hash selects a random number of texts around the requested one.
 _MOST_TEXTS = 52_000
 _MOST_TERMS = 50_000
 _ALL = 2**20

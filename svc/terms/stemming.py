@@ -1,7 +1,7 @@
 """The stems of words: in the language of the settings, and for some scripts in the language that is written in them.
 
-A query is too short to tell its language by its words, but a script shows it. So Russian, Greek and Arabic words have
-stems in addition to those of another language, the same in texts and queries.
+A query is too short to detect its language by its words, but a script shows it. Russian, Greek and Arabic words
+therefore have stems in addition to those of another language, the same in texts and queries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SCRIPTS: tuple[tuple[int, int, TextLanguage], ...] = (
     (0x0600, 0x06FF, "arabic"),
 )
 _FIRST = min(first for first, _, _ in _SCRIPTS)
-# These languages are written in one of the scripts, and so have its words if they are the language of the settings.
+# These languages are written in one of the scripts; the one in the settings determines the stems of its words.
 _OTHERS: dict[TextLanguage, TextLanguage] = {"serbian": "russian", "persian": "arabic"}
 
 

@@ -11,11 +11,11 @@ from svc.settings.terms import TextLanguage
 from svc.terms.batches import BatchTerms, TextTerms
 from svc.terms.by_language import LanguageWords
 
-# Characters whose terms are found in about a millisecond; more are left to a thread.
+# The terms of this number of characters are found in about a millisecond; longer texts are processed in a thread.
 _CHARACTERS_AT_ONCE = 4_000
 
 
-# Languages of tenants that are remembered.
+# The maximum number of tenants with cached languages.
 _MOST_SEEN = 100_000
 
 Kind = Literal["chunk", "message"]

@@ -4,17 +4,17 @@ A stored text has a weight for each term that does not depend on other texts:
 
     tf / (tf + 1.2 * (0.25 + 0.75 * length / 90))
 
-`tf` is the number of occurrences, `length` that of all terms, and 90 stands for the average length: a fixed number
-ranks as well as the tenant's average, which every write would have to maintain. A query has a weight for each term,
+`tf` is the number of occurrences, `length` the number of all terms, and 90 a fixed average length, which ranks as well
+as the tenant's average, which every write would have to maintain. A query has a weight for each term,
 
     count * ln(1 + (N - n + 0.5) / (n + 0.5))
 
 for N texts of which n contain the term. The score of a text is the inner product of the two vectors, so the ranking is
 that of BM25 with k1 = 1.2 and b = 0.75.
 
-Both are values of the type sparsevec(1000000000), here in the server's binary format. The index contains, instead of
-terms, keys: a term XOR a number that belongs to the tenant. So a scan of the index for one tenant's common word does
-not read the postings of all other tenants.
+Both are values of the type sparsevec(1000000000), here in the server's binary format. Instead of terms, the index
+contains keys: a term XOR a number of the tenant. A scan of the index for one tenant's common word therefore does not
+read the postings of all other tenants.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from svc.terms.words import TERM_COUNT, Counts
 _SATURATION = 1.2  # k1
 _LENGTH_SHARE = 0.75  # b
 _USUAL_LENGTH = 90
-# The most entries of a sparsevec.
+# The maximum number of entries of a sparsevec.
 MOST_ENTRIES = 16_000
 
 
 def salt(user_id: UUID) -> int:
     """The number, below 2^31, that turns the tenant's terms into keys: the first 31 bits of the SHA-256 of the id.
 
-    It is not a secret; it keeps the tenants apart in the index.
+    It is not a secret; it separates the tenants in the index.
     """
     return int.from_bytes(hashlib.sha256(user_id.bytes).digest()[:4], "big") >> 1
 
@@ -78,7 +78,8 @@ class Scale:
     """The data on which the weights of a query depend.
 
     `text_count` is the number of texts, and `shares` has the share of them that contains a term, from 0 to 1;
-    `other_share` is that of a term that is not in `shares`. `languages` has the share of the texts in each language.
+    `other_share` is the share of a term that is not in `shares`. `languages` has the share of the texts in each
+    language.
     """
 
     text_count: float

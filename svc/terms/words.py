@@ -30,7 +30,7 @@ from svc.terms.stemming import Stems
 TERM_COUNT = 10**9
 """Terms are numbers from 1 to this one, which is also the largest dimension of a sparsevec."""
 
-# A text gives no more terms. The texts of chunks and queries are far below.
+# The maximum number of terms of a text. The texts of chunks and queries have far fewer.
 MOST_TERMS = 8_000
 
 STOP_WORDS = frozenset({
@@ -55,7 +55,7 @@ _NOT_LETTERS = re.compile(r"[\d_]")
 def prepare() -> None:
     """Make the tables of the characters of all scripts, which takes 70 ms.
 
-    Otherwise the first query in another script than the Latin would hold up the event loop for as long.
+    Otherwise the first query in a non-Latin script would block the event loop for that time.
     """
     word_pattern("\N{HIRAGANA LETTER A}")
     _many_marks()
@@ -185,7 +185,7 @@ class Words:
         word = _normal(word)
         pieces = [piece for piece in _APOSTROPHE.split(word) if piece]
         for piece in pieces:
-            # The letter before or after an apostrophe is no word: "John's", "don't", "l'homme".
+            # The letter before or after an apostrophe is not a word: "John's", "don't", "l'homme".
             if len(piece) > 1 or len(pieces) == 1 or piece.isdigit():
                 yield from self._mixed(piece)
 
@@ -219,7 +219,7 @@ class Words:
             if len(parts) > 1 and piece != word:
                 yield _folded(piece)
             for part in parts:
-                # A single letter or digit finds too much.
+                # A single letter or digit would match too many texts.
                 if len(part) > 1:
                     yield from self._stem(part)
 

@@ -1,7 +1,8 @@
 """Checks whether vectors can be stored and searched.
 
 PostgreSQL accepts some vectors that no search finds: a zero vector has no cosine and is in no index. It refuses others
-in the middle of a write. So every vector is checked here first, whether it comes from a provider or from a request.
+in the middle of a write. Every vector is therefore checked here first, whether it comes from a provider or from a
+request.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def _first_unusable(matrix: NDArray[np.floating]) -> int | None:
     if not len(matrix):
         return None
     largest = np.abs(matrix).max(axis=1)
-    # NaN passes through abs and max and fails every comparison, so it is unusable, too.
+    # NaN passes through abs and max and fails every comparison, so it is also unusable.
     unusable = ~((largest > LARGEST_LOST_COMPONENT) & (largest <= LARGEST_COMPONENT))
     return int(unusable.argmax()) if unusable.any() else None
 

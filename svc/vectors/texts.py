@@ -24,8 +24,8 @@ def indexed_text(content: str, metadata: dict[str, Any]) -> str:
 def worded_message(content: str, name: str | None, created_at: datetime, metadata: Mapping[str, Any]) -> str:
     """The text of a message that is indexed for keywords: the speaker, the content, the metadata, and the date.
 
-    A question names who said something and when, but a speaker says "I" and "yesterday". The vector is that of the
-    content alone, which the same words in every message would make less distinct.
+    A question names the speaker and the time, but a speaker says "I" and "yesterday". The vector uses only the content,
+    since the same words in every message would make vectors less distinct.
     """
     return "\n".join([name or "", content, *metadata_words(metadata), _date(created_at)])
 

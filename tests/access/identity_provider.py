@@ -1,4 +1,4 @@
-"""An identity provider on loopback: it signs tokens and serves its public keys, or fails to in a chosen way."""
+"""An identity provider on loopback, which signs tokens and serves its public keys, or fails in a chosen way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def public(key_id: str, key: Any, **members: Any) -> dict[str, Any]:
 
 
 def key_set(*keys: dict[str, Any]) -> bytes:
-    """A JWK Set: these keys, or all of the provider."""
+    """A JWK Set of these keys, or of all keys of the provider."""
     listed = keys or (public("rsa", RSA_KEY), public("ec", EC_KEY), public("ed", ED_KEY))
     return json.dumps({"keys": listed}).encode()
 
@@ -44,7 +44,7 @@ def token(
     head: dict[str, Any] | None = None,
     **claims: Any,
 ) -> str:
-    """A signed token that is valid, but for what is changed; a claim that is None is left out."""
+    """A signed token that is valid except for the changes; a claim that is None is omitted."""
     key_id, own_key = KEYS.get(algorithm, ("rsa", key))
     now = int(time.time())
     payload = {"sub": subject, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 86_400, **claims}
@@ -54,7 +54,8 @@ def token(
 
 
 class Provider:
-    """Serves the keys at `url`. `answer` is the whole answer, `asked` the number of requests, `wait_s` a delay."""
+    """Serves the keys at `url`. `answer` is the whole answer, `asked` is the number of requests, `wait_s` is a
+    delay."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}/keys"
@@ -80,7 +81,7 @@ async def running_provider() -> AsyncIterator[Provider]:
             writer.write(provider.answer)
             await writer.drain()
         except OSError:
-            pass  # the client has gone
+            pass  # The client has disconnected.
         finally:
             writer.close()
 

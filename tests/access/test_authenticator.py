@@ -42,7 +42,7 @@ def test_a_key_is_256_random_bits() -> None:
 
 
 def test_any_header_can_be_hashed() -> None:
-    """Headers are bytes, whatever they hold; a surrogate stands for one that is no UTF-8."""
+    """Headers are arbitrary bytes; a surrogate represents a byte that is not UTF-8."""
     assert len({hash_key(key) for key in ("", "ä", "\udcff", "\xff", "key", "kez")}) == 6
 
 
@@ -111,14 +111,14 @@ class Known:
     key: NewKey
 
     async def check(self, key: str | None = None, acting_for: str | None = None) -> tuple[Principal, int]:
-        """The principal of a key (None: the user's own), and the statements that it took."""
+        """The principal of a key (None: the user's own), and the number of statements."""
         with collect_statistics() as statistics:
             principal = await self.checking.authenticate(f"Bearer {key or self.key.key}", acting_for)
         return principal, statistics.count
 
 
 class PausedDatabase(Database):
-    """The real one, whose answers are held back until they are let go."""
+    """The real query module, whose answers are held back until they are released."""
 
     def __init__(self, real: Database) -> None:
         super().__init__(real.statements, real.pool)
@@ -211,7 +211,7 @@ async def test_forgetting_one_key_keeps_the_others(database: Database) -> None:
 
 @pytest.mark.parametrize("by", ["key", "admin"])
 async def test_a_key_revoked_during_its_lookup_is_not_cached(database: Database, by: str) -> None:
-    """The statement has read the key, and before its answer is here the key is revoked and forgotten."""
+    """The statement has read the key. Before its answer arrives, the key is revoked and forgotten."""
     ada = await known(database)
     paused = PausedDatabase(database)
     checking = authenticator(paused)
@@ -225,7 +225,7 @@ async def test_a_key_revoked_during_its_lookup_is_not_cached(database: Database,
         await erase_user(database, ada.user_id)
         checking.forget(ada.user_id)
     paused.let_go.set()
-    await under_way  # it was asked for before the key was revoked
+    await under_way  # The lookup began before the key was revoked.
     with pytest.raises(UnauthenticatedError if by == "key" else NotFoundError):
         await checking.authenticate(*headers)
 
@@ -248,7 +248,7 @@ async def test_the_admin_acts_for_one_user_or_none(database: Database) -> None:
     for statements in (1, 0):
         acting, count = await ada.check(ADMIN_KEY, str(ada.user_id))
         assert (acting.is_admin, acting.tenant, count) == (True, ada.user_id, statements)
-    # What is remembered of the admin's acting for a user is not a key.
+    # The cached user for whom the admin acts is not a key.
     with pytest.raises(UnauthenticatedError):
         await ada.check(str(ada.user_id))
 
@@ -265,7 +265,7 @@ async def test_the_size_of_the_tenant_comes_with_the_key(database: Database) -> 
 
 
 async def refused(ada: Known, key: str, address: str = "192.0.2.1") -> tuple[str, int]:
-    """The error for a key, and the statements that it took."""
+    """The error for a key, and the number of statements."""
     with collect_statistics() as statistics, pytest.raises(CabinetError) as caught:
         await ada.checking.authenticate(f"Bearer {key}", None, address)
     return type(caught.value).__name__, statistics.count
@@ -301,6 +301,6 @@ async def test_unknown_keys_are_slowed_by_address_without_a_statement(database: 
     assert 50 <= sum(statements) < 100
     error, count = await refused(ada, generate_key().key)
     assert (error, count) == ("TooManyLoginsError", 0)
-    # A key that was valid lately is accepted from there, and an unknown one is looked up from elsewhere.
+    # A recently valid key is accepted from this address, and an unknown key is looked up from other addresses.
     assert (await ada.checking.authenticate(f"Bearer {ada.key.key}", None, "192.0.2.1")).user_id == ada.user_id
     assert await refused(ada, generate_key().key, "192.0.2.2") == ("UnauthenticatedError", 1)

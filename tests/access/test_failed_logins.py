@@ -11,7 +11,7 @@ KEY = b"key"
 
 
 def counted(addresses: list[str], moment: list[float]) -> FailedLogins:
-    """A count with one failure of each of these addresses."""
+    """A count with one failure from each of these addresses."""
     failures = FailedLogins(lambda: moment[0])
     for address in addresses:
         failures.note_failure(address, b"unknown")

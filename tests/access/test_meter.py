@@ -68,7 +68,7 @@ async def test_a_flush_whose_reply_is_lost_counts_once(
         proxy.drop_replies(statement, 1, then)
         attempts += await flushed(meter)
 
-    assert proxy.dropped == 5, "or this test proves nothing"
+    assert proxy.dropped == 5, "otherwise this test proves nothing"
     assert attempts > 5
     assert await counted(database, user_id) == (5, 10, 15)
 

@@ -1,4 +1,4 @@
-"""The address of a client behind a reverse proxy: a trusted one is believed, and nobody else."""
+"""The address of a client behind a reverse proxy: only trusted proxies are believed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.conftest import PATIENCE_S
 from tests.server_process import ServerProcess
 
 PROXY, CLIENT = "127.0.0.2", "127.0.0.1"
-# More than an address may have looked up at once.
+# More keys than are looked up for an address without a pause.
 MANY = 80
 
 
@@ -27,7 +27,7 @@ def server() -> Iterator[ServerProcess]:
 
 
 def answers(server: ServerProcess, address: str, forwarded_for: list[str], path: str = "/me") -> list[int]:
-    """The statuses for unknown keys, sent from an address, each with one of these values of the header."""
+    """The statuses of unknown keys from an address, each sent with one of these values of the header."""
     transport = httpx.HTTPTransport(local_address=address)
     statuses = []
     with httpx.Client(base_url=server.url, transport=transport, timeout=PATIENCE_S) as client:
@@ -40,7 +40,7 @@ def answers(server: ServerProcess, address: str, forwarded_for: list[str], path:
 @pytest.mark.parametrize("path", ["/me", "/mcp"])
 def test_the_clients_of_a_trusted_proxy_are_told_apart(server: ServerProcess, path: str) -> None:
     host = {"/me": 1, "/mcp": 2}[path]
-    # What the client itself claims is on the left of what the proxy adds, and counts for nothing.
+    # The client's own claim precedes the proxy's addition, and is ignored.
     guesser = [f"198.51.100.{number}, 203.0.113.{host}, 192.0.2.7" for number in range(MANY)]
     assert 429 in answers(server, PROXY, guesser, path)
     assert answers(server, PROXY, [f"203.0.113.{host + 10}"], path) == [401]

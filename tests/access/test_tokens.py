@@ -135,7 +135,7 @@ async def test_what_is_wrong_is_said(case: str) -> None:
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", "HS256", "hs256"])
 async def test_no_signature_and_a_symmetric_one_are_refused(algorithm: str) -> None:
-    """Known attacks: no signature at all, and a signature by HMAC with the public key, which everybody knows."""
+    """Known attacks: no signature, and an HMAC signature with the public key, which everybody knows."""
     pem = RSA_KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     claims = {"sub": "ada", "iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 86_400}
     signed = f"{encoded({'alg': algorithm, 'typ': 'JWT', 'kid': 'rsa'})}.{encoded(claims)}"

@@ -1,4 +1,4 @@
-"""`bench.conversations` in its smallest form: all find the same messages, and it leaves its files."""
+"""`bench.conversations` in its smallest form: all variants find the same messages, and it writes its files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_conversations(tmp_path: Path) -> None:
         assert row["rounds"] == "3"
     assert rows["recent", "3", "90", CABINET]["messages found"] == "15"
     assert rows["recent", "3", "4", CABINET]["messages found"] == "12"
-    # 62 messages of 48 tokens, of which one is the system's.
+    # 62 messages of 48 tokens, including one of the system.
     assert rows["context", "3", "90", CABINET]["messages found"] == "62"
     for name in ("conversations.recent.svg", "conversations.context.svg"):
         assert (tmp_path / name).stat().st_size > 1000

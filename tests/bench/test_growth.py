@@ -1,4 +1,4 @@
-"""`bench.growth` in its smallest form: it leaves its files, and the figures of every question at every size."""
+"""`bench.growth` in its smallest form: it writes its files, with the figures of every question at every size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def number(text: str) -> float:
 
 
 def test_growth(tmp_path: Path) -> None:
-    """Every question at both sizes; exact searches find all; the ratios are those of the times."""
+    """Every question at both sizes: exact searches find everything, and the ratios match the times."""
     result = CliRunner().invoke(main, [*SMALL, "--rounds", "5", "--folder", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     comment, *lines = (tmp_path / "growth.csv").read_text().splitlines()
@@ -43,6 +43,6 @@ def test_growth(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rows", ["300,200", "250,900"])
 def test_rows_must_rise_from_what_the_tenants_have(rows: str, tmp_path: Path) -> None:
-    """Sizes that cannot be are refused before anything starts."""
+    """Impossible sizes are refused before anything starts."""
     result = CliRunner().invoke(main, [*SMALL, "--rows", rows, "--folder", str(tmp_path)])
     assert result.exit_code == 2 and "must increase" in result.output

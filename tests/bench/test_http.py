@@ -15,7 +15,7 @@ QUESTIONS = ("get user", "list documents", "recent messages", "search", "search,
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one run; that both stacks give the same rows is checked by the run itself."""
+    """The folder of one run, which checks that both stacks return the same rows."""
     folder = tmp_path_factory.mktemp("http")
     options = "--tenants 2 --size 100 --dimensions 32 --rounds 1 --seconds 0.1 --clients 2"
     run = subprocess.run(

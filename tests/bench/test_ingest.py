@@ -1,4 +1,4 @@
-"""`bench.ingest` in its smallest form: it leaves its files, and every variant stored the same rows."""
+"""`bench.ingest` in its smallest form: it writes its files, and every variant stored the same rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SMALL = ["--dimensions", "64", "--memory-mb", "32"]
 
 
 def test_material_is_the_same_in_every_form() -> None:
-    """The ORM gets as lists the vectors that Cabinet gets in half precision, and each round has other texts."""
+    """The ORM gets the vectors as lists, Cabinet in half precision, and each round has different texts."""
     material = Material(RowOptions(dimensions=16, held=0, chunks=3, rounds=1))
     first = [chunk.content for chunk in material.chunks]
     assert material.halves.tolist() == [pytest.approx(row, abs=1e-3) for row in material.lists]
@@ -37,7 +37,7 @@ def number(text: str) -> float:
 
 
 def test_rows(tmp_path: Path) -> None:
-    """The same number of rows in all variants, each with a rate; plans name the keys that a COPY pays for."""
+    """All variants have the same number of rows and a rate; plans name the keys that a COPY maintains."""
     arguments = [*SMALL, "--part", "rows", "--held", "160", "--chunks", "20", "--rounds", "2"]
     result = CliRunner().invoke(main, [*arguments, "--folder", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -77,5 +77,5 @@ def test_documents(tmp_path: Path) -> None:
 
 
 def test_made_up_text_differs_by_seed() -> None:
-    """The same seed gives the same text, another another."""
+    """Equal seeds result in equal texts, and different seeds in different texts."""
     assert made_up_text(3, 64, 1) == made_up_text(3, 64, 1) != made_up_text(3, 64, 2)

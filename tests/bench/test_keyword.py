@@ -1,4 +1,4 @@
-"""The measurements of searches by keywords and of messages run on little text and write their figures."""
+"""The measurements of searches by keywords and of messages run on a small text and write their figures."""
 
 from __future__ import annotations
 

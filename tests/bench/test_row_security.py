@@ -1,4 +1,4 @@
-"""`bench.row_security` in its smallest form: both databases find the same, and the ratios are those of the times."""
+"""`bench.row_security` in its smallest form: both databases return the same rows, and the ratios match the times."""
 
 from __future__ import annotations
 

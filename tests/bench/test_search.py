@@ -19,7 +19,7 @@ def rows_of(file: Path) -> list[dict[str, str]]:
 
 def test_search(tmp_path: Path) -> None:
     arguments = ["--dimensions", "176", "--rows", "3000", "--sizes", "100,2600", "--rounds", "3", "--memory-mb", "64"]
-    # With these, the larger tenant need not be as large as by default.
+    # These settings allow a smaller large tenant than the defaults.
     variables = {"CABINET_EXACT_MAX_ROWS": "1000", "CABINET_INDEX_MIN_ROWS": "2500"}
     result = CliRunner(env=variables).invoke(main, [*arguments, "--folder", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 0, result.output

@@ -1,4 +1,4 @@
-"""Made-up vectors, and the settings that a measurement of the lanes suggests."""
+"""Synthetic vectors, and the settings that a measurement of the lanes suggests."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Compares the recorded callers with svc/catalogue/callers.json, or writes the file.
 
-A test in which a caller runs a statement that the record lacks fails. At the end of a whole run, the pairs of the
-record that nobody ran are printed: some depend on timing, so they do not fail the run. With RECORD_CALLERS=write the
-record is written instead: from a whole run as it is, from some of the tests with what these add.
+A test fails if a caller in it runs a statement that the record lacks. A complete run prints the unused pairs of the
+record at its end, but does not fail, since some depend on timing. With RECORD_CALLERS=write, the record is written
+instead: a complete run replaces it, and a partial run adds to it.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from tests.sql.checker import ROOT
 Pair = tuple[str, str]
 
 _IS_WRITING = os.environ.get("RECORD_CALLERS") == "write"
-# One of these runs, by the version of the server.
+# The version of the server determines which of these runs.
 _VERSIONED = re.compile(r"(?<=server/create_database_)\d+$")
 _VERSIONS = ("16", "18")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hook this process, and let those that it starts be hooked."""
+    """Hook this process and the processes that it starts."""
     import importlib
 
     for name, hook in HOOKS.items():
@@ -48,14 +48,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @functools.cache
 def recorded_pairs() -> frozenset[Pair]:
-    """The record, a caller and a statement each."""
+    """The record, as pairs of a caller and a statement."""
     if not RECORD.exists():
         return frozenset()
     return frozenset((caller, name) for caller, names in json.loads(RECORD.read_text()).items() for name in names)
 
 
 def known(pairs: Iterable[Pair]) -> set[Pair]:
-    """The pairs of Cabinet's own callers and statements: a test adds routes and files of its own."""
+    """The pairs of Cabinet's own callers and statements, without routes and files that a test adds."""
     callers, statements = _callers(_IS_WRITING), _statements()
     return {
         (caller, _VERSIONED.sub(version, name))
@@ -67,7 +67,8 @@ def known(pairs: Iterable[Pair]) -> set[Pair]:
 
 @functools.cache
 def _callers(is_writing: bool) -> frozenset[str]:
-    # The routes of the OpenAI dialect are recorded, and not compared: most of their statements are of other routes too.
+    # The routes of the OpenAI dialect are recorded, but not compared, since they share most statements with other
+    # routes.
     endpoints = [*all_endpoints(), *(openai_endpoints() if is_writing else [])]
     return frozenset({f"{endpoint.method} {endpoint.path}" for endpoint in endpoints} | command_names(main))
 
@@ -79,7 +80,7 @@ def _statements() -> frozenset[str]:
 
 @pytest.fixture(autouse=True)
 def _only_recorded_statements() -> Iterator[None]:
-    """No caller runs a statement in this process that the record lacks."""
+    """Fail if a caller runs a statement in this process that the record lacks."""
     before = set(seen)
     yield
     new = seen.keys() - before
@@ -93,7 +94,7 @@ def described(pairs: Iterable[Pair]) -> str:
 
 
 def stale(ran: dict[Pair, str], recorded: Set[Pair], is_whole: bool) -> list[str]:
-    """Why the record is stale, a line each; only a whole run can tell what nobody runs any more."""
+    """The reasons why the record is stale, one on each line; only a complete run can find unused pairs."""
     there = known(ran)
     lines = [f"{caller} runs {name} (in {ran.get((caller, name), 'a test')})" for caller, name in there - recorded]
     if is_whole:
@@ -102,7 +103,7 @@ def stale(ran: dict[Pair, str], recorded: Set[Pair], is_whole: bool) -> list[str
 
 
 def write(pairs: set[Pair]) -> None:
-    """Write the record, the statements of a caller below one another."""
+    """Write the record, with one line for each statement of a caller."""
     by_caller: dict[str, list[str]] = {}
     for caller, name in sorted(pairs):
         by_caller.setdefault(caller, []).append(name)
@@ -117,7 +118,7 @@ def _is_whole(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """In the process that started the others: compare, or write."""
+    """In the process that started the others, compare or write."""
     if hasattr(session.config, "workerinput") or session.config.option.collectonly:
         return
     ran, recorded = recorded_in(Path(os.environ[FOLDER_VARIABLE])), recorded_pairs()

@@ -1,11 +1,10 @@
 """Records which route, command or background loop runs which statement, in this process and its child processes.
 
-Every statement begins with the name of its file, so its text says which it is. The caller is the loop whose task runs,
-else the route that answers a request, else the command of the command line; statements that a test runs by itself have
-no caller.
+Every statement begins with the name of its file, which identifies it. The caller is the loop whose task runs, or else
+the route that answers a request, or else the command. Statements that a test runs directly have no caller.
 
-A process that the tests start loads this by `startup/sitecustomize.py`, so this imports nothing that such a process
-may not need.
+Processes that the tests start load this module by `startup/sitecustomize.py`, so it imports nothing that they may not
+need.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from typing import Any
 FOLDER_VARIABLE = "RECORD_CALLERS_IN"
 
 _NAME = re.compile(r"-- ([a-z_]+/[a-z_0-9]+)")
-# asyncpg writes the COPY; Cabinet puts the name into its condition.
+# asyncpg generates the COPY; Cabinet puts the name into its condition.
 _COPY_NAME = re.compile(r"/\* ([a-z_]+/[a-z_0-9]+) \*/")
-# A loop's name in `background.keep(…, name=…)`, perhaps with a number; other tasks have names like Task-1.
+# The name of a loop in `background.keep(…, name=…)`, with an optional number; other tasks have names like Task-1.
 _LOOP = re.compile(r"([a-z]+(?:-[a-z]+)*)(?:-\d+)?")
 _PRINTING_COMMAND = "cabinet roles"
-# A pool opens a connection whenever one is missing, so chance decides which request or loop is at work then. Commands
-# also compare the settings for themselves.
+# A pool opens connections on demand, so the current request or loop is random. Commands also compare the settings
+# themselves.
 _OF_POOL = "server/vector_schema"
 _OF_POOL_OR_COMMAND = "server/session_settings"
 
@@ -40,7 +39,7 @@ seen: dict[tuple[str, str], str] = {}
 
 
 def note(text: str, pattern: re.Pattern[str] = _NAME) -> None:
-    """A statement is run, or printed for a person to run."""
+    """Record that a statement was run, or printed for a person to run."""
     name = pattern.match(text)
     caller = name and ("loop pool" if _is_of_pool(name[1]) else _caller())
     if name is None or caller is None or (caller, name[1]) in seen:
@@ -48,13 +47,13 @@ def note(text: str, pattern: re.Pattern[str] = _NAME) -> None:
     test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
     seen[caller, name[1]] = test
     if folder := os.environ.get(FOLDER_VARIABLE):
-        # A line at a time: the process may be killed.
+        # Written line by line, since the process may be killed.
         with (Path(folder) / str(os.getpid())).open("a", encoding="utf-8") as file:
             file.write(f"{caller}\t{name[1]}\t{test}\n")
 
 
 def _is_of_pool(name: str) -> bool:
-    # In `cabinet serve` the requests and the loops run in the context of the command.
+    # In `cabinet serve`, requests and loops run in the context of the command.
     return name == _OF_POOL or (name == _OF_POOL_OR_COMMAND and _caller() in (None, _route.get(), _loop.get()))
 
 
@@ -71,7 +70,7 @@ def _caller() -> str | None:
         task = None
     loop = _LOOP.fullmatch(task.get_name()) if task is not None else None
     if loop is not None:
-        # The tasks that the loop's task starts inherit it.
+        # Tasks that the loop's task starts inherit it.
         _loop.set(f"loop {loop[1]}")
     return _loop.get() or _route.get() or _command()
 
@@ -110,7 +109,7 @@ def _noting(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable
 
 
 def hook_routing(module: ModuleType) -> None:
-    """Note which route answers."""
+    """Record the answering route."""
     dispatch = module._Dispatcher.__call__
 
     async def noting(dispatcher: Any, scope: Any, receive: Any, send: Any) -> None:

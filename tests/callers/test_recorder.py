@@ -1,4 +1,4 @@
-"""The recorder finds the caller of each statement, in this process and in those that it starts, and stale records."""
+"""The recorder finds the caller of each statement, in this process and its child processes, and stale records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GET_USER = ("GET /me", "users/get")
 
 @pytest.fixture
 def noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[tuple[str, str], str]:
-    """The records from now on, which are written nowhere else."""
+    """The records from now on, which are not written elsewhere."""
     fresh: dict[tuple[str, str], str] = {}
     monkeypatch.setattr(recorder, "seen", fresh)
     monkeypatch.setenv(recorder.FOLDER_VARIABLE, str(tmp_path))
@@ -46,7 +46,7 @@ async def test_statements_run_by_a_test_itself_have_no_caller(
 ) -> None:
     await database.one("server/versions")
 
-    # A service that other tests share may run its loops meanwhile.
+    # The loops of a service that other tests share may run meanwhile.
     assert "server/versions" not in {statement for _, statement in noted}
 
 

@@ -1,4 +1,4 @@
-"""The statements of this checkout, and their callers; read once."""
+"""The statements of this checkout and their callers, which are read once."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ from tests.callers.commands import command_names
 from tests.catalogue.recorded import all_statements, callers
 from tests.sql.checker import ROOT
 
-# Modules that hold the names of all statements, made from their headers.
+# Modules that contain the names of all statements, generated from their headers.
 _GENERATED = {"svc/database/rows.py", "svc/database/calls.py"}
 
 
 def unused(record: Callers) -> set[str]:
-    # Templates run in front of any statement, under row level security only, so they have no callers of their own.
+    # Templates that run before any statement, only under row level security, so they have no callers.
     return {name for name, one in all_statements().items() if one.shape != "template" and not record.of(name)}
 
 
@@ -33,12 +33,12 @@ def test_a_statement_without_a_caller_is_found() -> None:
 
 
 def test_every_statement_is_named_in_the_code() -> None:
-    """The check reads only the code, so that the removal of the last call of a statement is noticed."""
+    """The check reads only the code, so it detects the removal of the last call of a statement."""
     texts = set()
     for path in sorted((ROOT / "svc").rglob("*.py")):
         if path.relative_to(ROOT).as_posix() not in _GENERATED:
             texts |= {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
-    # Names that are put together: the folder stands in the code, and its statements are listed by the folder.
+    # Composed names: the code contains the folder, whose statements are listed.
     folders = {text for text in texts if isinstance(text, str) and text.endswith("/") and text[:-1].isidentifier()}
 
     assert {name for name in all_statements() if name not in texts and f"{name.partition('/')[0]}/" not in folders} - {

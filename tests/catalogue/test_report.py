@@ -29,7 +29,7 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'&"
 
 @pytest.fixture(scope="module")
 def page(read_only_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a migrated database, as the command writes it."""
+    """The page that the command writes for a migrated database."""
     file = tmp_path_factory.mktemp("report") / "page.html"
     result = CliRunner().invoke(
         main, ["sql", "report", "--analyze", "--output", str(file)],
@@ -66,14 +66,14 @@ def test_the_page_contains_every_statement_and_table(page: Path) -> None:
     for table in ("users", "documents", "chunk_vectors", "messages"):
         assert f'<details class="card" id="table:{table}"' in text
     assert "could not be explained" not in text
-    assert "not in this database" not in text, "a header names an index that is not there"
+    assert "not in this database" not in text, "a header names an index that does not exist"
 
 
 async def test_an_unknown_number_of_rows_is_not_shown_as_0(database: Database, database_url: str) -> None:
     async def rows() -> dict[str, float | None]:
         return {table.name: table.estimated_rows for table in await read_schema(database)}
 
-    # As the tables' owner, who may analyze them.
+    # As the owner of the tables, who may analyze them.
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute("insert into users (email, plan) values ('a@example.org', 'free')")
@@ -107,7 +107,7 @@ def test_the_page_says_whether_rows_were_counted(estimate: float | None, shown: 
 
 
 def planted(words: str) -> Report:
-    """A report in which these words stand wherever there is a place for some."""
+    """A report with these words in every place for text."""
     statement = replace(
         all_statements()["documents/get"], intent=f"{words}. {words}", tenant=words, bound=words, needs=words,
         index=words, text=f"-- {words}\nselect '{words}' -- {words}",
@@ -160,13 +160,13 @@ def test_referencing_tables_are_to_the_right_and_nothing_overlaps() -> None:
 
 
 def shown(browser: Browser) -> set[str]:
-    """The statements that are to be seen."""
+    """The visible statements."""
     names = "[...document.querySelectorAll('[data-kind=statement]')].filter(c => c.offsetParent).map(c => c.id)"
     return set(browser.run(names))
 
 
 def search(browser: Browser, text: str) -> None:
-    """Type into the search box, as a person who never leaves the keyboard."""
+    """Type into the search box with only the keyboard."""
     browser.press("Escape")
     browser.run("document.activeElement.blur()")
     browser.press("/")
@@ -210,7 +210,7 @@ def test_nothing_overflows_the_page(browser: Browser, size: tuple[int, int], sch
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_enough_contrast(browser: Browser, scheme: str) -> None:
-    """At least 4.5 to 1, as the accessibility guidelines ask (WCAG 2.1, 1.4.3)."""
+    """At least 4.5 to 1, as the accessibility guidelines require (WCAG 2.1, 1.4.3)."""
     browser.colors(scheme)
     contrast = """(() => {
       const channel = c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;

@@ -27,14 +27,14 @@ def test_counts_of_the_server_find_their_statements() -> None:
     statements = all_statements()
     health = statements["server/health"].body.rstrip(";")
     rows = [
-        # As PostgreSQL 18 keeps it: no header, constants replaced, lists shortened.
+        # The form of PostgreSQL 18: no header, constants replaced, lists shortened.
         {"query": statements["documents/list"].body.rstrip(";"), "calls": 3, "total_ms": 1.5},
         {"query": "select s.x from strangers as s", "calls": 9, "total_ms": 9.0},
         {
             "query": health.replace("10000", "$2").replace(", 0)", ", $1)").replace("epoch", "$3"),
             "calls": 2, "total_ms": 1.0,
         },
-        # As PostgreSQL 16 keeps it, and of two logins.
+        # The form of PostgreSQL 16, from two logins.
         {"query": statements["server/health"].text, "calls": 1, "total_ms": 0.5},
         {
             "query": "COPY chunks(user_id) FROM STDIN WITH (FORMAT binary) WHERE true /* ingest/write_chunks */",

@@ -13,7 +13,7 @@ from svc.doctor.checks import Finding, Thresholds
 from svc.doctor.examination import CHECKS, examine, opened_subject
 from tests.conftest import test_settings
 
-# Planted already: the server of the tests spares the disk.
+# Already planted: the server of the tests does not wait for the disk.
 ALWAYS = frozenset({"durability"})
 
 Examination = dict[str, list[Finding]]
@@ -22,7 +22,7 @@ Fired = Callable[..., Awaitable[Examination]]
 
 @pytest_asyncio.fixture
 async def hand(database_url: str) -> AsyncIterator[Any]:
-    """A connection of the test's own, with which it plants a fault."""
+    """A separate connection for planting faults."""
     connection = await asyncpg.connect(database_url)
     try:
         yield connection

@@ -10,7 +10,7 @@ from svc.doctor.examination import CHECKS
 from tests.conftest import PATIENCE_S
 from tests.server_process import CABINET
 
-# A group that is quick and of which nothing is wrong on the server of the tests.
+# A group that is fast and has no findings on the server of the tests.
 ONLY = ["--only", "queues"]
 
 

@@ -1,4 +1,4 @@
-"""Planted faults of queues, counts and recall, each found by its check alone."""
+"""Planted faults of queues, counts and recall, each found only by its check."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ async def test_what_collections_lack_is_found_and_fixed(fired: Fired, hand: Any,
     limited = await service.call("POST", "/keys", key, json={"collection_id": lost})
     assert limited.status_code == 201
     assert await fired() == {}
-    # As a restore of some tables leaves it: no foreign key is checked.
+    # The state after a partial restore: foreign keys are not checked.
     await hand.execute("set session_replication_role = replica")
     await hand.execute("delete from collections where id = $1", UUID(lost))
     await hand.execute("update collection_readers set reader_id = uuidv7() where collection_id = $1", UUID(kept))

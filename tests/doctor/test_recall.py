@@ -22,11 +22,11 @@ from tests.database.conftest import make_document, make_user
 from tests.doctor.conftest import Examination, Fired
 
 COUNT = 300
-# So that a tenant of so few is searched by signatures, and may have an index of their own.
+# With these settings, a small tenant is searched by signatures, and may have an own index.
 LARGE = {"exact_max_rows": COUNT // 2, "index_min_rows": COUNT}
 
 
-# These tests fill tables by hand, without totals and without samples of terms.
+# These tests fill tables directly, without totals and samples of terms.
 NOT_LOOKED_AT = {"conversation-totals", "term-samples"}
 
 
@@ -107,7 +107,7 @@ async def test_lost_signatures_are_found_by_the_recall_of_the_index_lane(
 
     found = await fired(**LARGE)
 
-    # With a filter so few are all compared exactly.
+    # With a filter, this small number of rows is compared exactly.
     assert found.keys() == {"recall-index"}
 
 
@@ -128,7 +128,7 @@ async def test_an_index_whose_build_did_not_end_is_found(
     fired: Fired, hand: Any, database: Database, large_tenant: UUID, database_url: str
 ) -> None:
     await build_index(database, database_url)
-    # As a build that was killed leaves it.
+    # The state after a killed build.
     await hand.execute(
         "update pg_index set indisvalid = false where indexrelid = $1::text::regclass",
         f"chunk_vectors_hnsw_{large_tenant.hex}",

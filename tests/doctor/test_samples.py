@@ -1,4 +1,4 @@
-"""The findings of a check that looks at a sample of tenants."""
+"""The findings of a check that reads a sample of tenants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted faults of the schema and its indexes, each found by its check alone."""
+"""Planted faults of the schema and its indexes, each found only by its check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from svc.errors import InvalidRequestError
 from svc.settings import Settings
 from tests.doctor.conftest import Fired
 
-# More users than fit on a page, quickly.
+# A fast way to insert more users than fit on a page.
 MANY_USERS = (
     "insert into users (email, name, plan) "
     "select n || '@example.org', 'user ' || n, 'free' from generate_series(1, 5000) as n"

@@ -1,4 +1,4 @@
-"""Planted faults of tables, settings of the server and other sessions, each found by its check alone."""
+"""Planted faults of tables, settings of the server and other sessions, each found only by its check."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MANY_DOCUMENTS = (
 
 @asynccontextmanager
 async def old_snapshot(url: str) -> AsyncIterator[None]:
-    """A session that sees what was there before, so that no vacuum takes away or marks what comes after."""
+    """A session with an old snapshot, so that vacuum neither removes nor marks later rows."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("begin isolation level repeatable read; select 1")
@@ -73,7 +73,7 @@ async def test_a_visibility_map_that_is_behind_is_found_and_fixed(fired: Fired, 
 async def test_a_large_table_without_statistics_is_found_and_fixed(fired: Fired, hand: Any, database_url: str) -> None:
     limits = Thresholds(large_table_pages=50)
     async with old_snapshot(database_url):
-        # A table of which autovacuum knows nothing yet: it begins with its rows.
+        # Autovacuum has no statistics about this table, which is created with its rows.
         await hand.execute("create table notes (text text)")
         await hand.execute("insert into notes select repeat('x', 1000) from generate_series(1, 500)")
         found = await fired(limits)
@@ -150,7 +150,7 @@ async def test_a_server_that_may_lose_what_was_committed_is_found(settings: Any,
     async with opened_subject(settings, database_url) as subject:
         (outcome,) = [one async for one in examine(subject, [one for one in CHECKS if one.name == "durability"])]
 
-    # The server of the tests is set up so.
+    # The server of the tests has this setting.
     assert outcome.status == "fault"
     assert outcome.verdict.findings[0].fix == ("alter system set fsync = 'on'; select pg_reload_conf();",)
 
@@ -158,7 +158,7 @@ async def test_a_server_that_may_lose_what_was_committed_is_found(settings: Any,
 async def test_a_connection_that_lost_its_settings_is_found(settings: Any, database_url: str) -> None:
     async with opened_subject(settings, database_url) as subject:
         assert (await session_settings_hold(subject)).findings == []
-        # As through a pooler that passes no startup parameters on.
+        # The situation behind a pooler that drops startup parameters.
         verdict = await session_settings_hold(replace(subject, searching=subject.database))
 
     (finding,) = verdict.findings
@@ -228,13 +228,13 @@ async def test_a_session_that_waits_for_a_lock_is_found_with_who_holds_it(
 async def test_a_table_that_is_locked_is_not_waited_for(
     fired: Fired, hand: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # An earlier test may have checked the statements for all services of this process.
+    # An earlier test may have already checked the statements for all services of this process.
     monkeypatch.setattr(once, "_checked", set())
     await hand.execute("begin; lock table api_keys")
 
     found = await fired()
 
-    # Not a word that the statements do not fit: nobody knows.
+    # No claim that the statements do not match, since this is unknown.
     assert found["statements"] == found["statistics"] == []
     assert "migrations" not in found
 

@@ -1,4 +1,4 @@
-"""`cabinet backup` and `cabinet restore` bring back every acknowledged write, up to any time."""
+"""`cabinet backup` and `cabinet restore` restore every acknowledged write, up to any time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.server_process import CABINET, ServerProcess, clean_environment
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that the server's user can reach, also as root."""
+    """A folder that the server's user can access, even if root runs the tests."""
     path = Path(tempfile.mkdtemp(prefix="cabinet-backup-"))
     path.chmod(0o755)
     yield path

@@ -28,7 +28,7 @@ from tests.conftest import POSTGRES_VERSION, test_settings
 VERSION: Any = POSTGRES_VERSION
 OTHER_VERSION: Any = "16" if VERSION == "18" else "18"
 
-# A process of its own: starts or joins the server, says so, and stops it when told.
+# A separate process that starts or joins the server, reports it, and stops the server on command.
 PROCESS = """
 import asyncio, os, sys
 from pathlib import Path
@@ -43,7 +43,7 @@ print("stopped", flush=True)
 
 
 def servers_on(folder: Path) -> list[int]:
-    """Process ids of the servers whose data is somewhere below a folder."""
+    """Process ids of the servers whose data is below a folder."""
     found = psutil.process_iter(["pid", "name", "cmdline"])
     below = str(folder.resolve()) + "/"
     return [
@@ -66,7 +66,7 @@ class Process:
         )  # fmt: skip
 
     def ready(self) -> tuple[int, str]:
-        """Process id and URL of the server, once it runs."""
+        """Wait until the server runs; returns its process id and URL."""
         pid, url = self._line().split()
         return int(pid), url
 
@@ -85,7 +85,7 @@ class Process:
 
     @classmethod
     def kill_all(cls) -> None:
-        """Kill what a test that failed left behind: it would keep the server running under the next tests."""
+        """Kill the processes of a failed test, which would keep the server running during the next tests."""
         while cls.running:
             cls.running.pop().kill()
 
@@ -103,7 +103,7 @@ def parent() -> Iterator[Path]:
         yield folder
         assert servers_on(folder) == []
     finally:
-        # A test that failed half way.
+        # The remains of a failed test.
         Process.kill_all()
         for pid in servers_on(folder):
             os.kill(pid, signal.SIGQUIT)
@@ -112,7 +112,7 @@ def parent() -> Iterator[Path]:
 
 @pytest.fixture
 def folder(parent: Path) -> Iterator[Path]:
-    """A data folder, the same for every test: each must leave it good for the next, and no server on it."""
+    """A data folder for all tests; each must leave it usable and without a server."""
     data = parent / "data"
     yield data
     Process.kill_all()
@@ -160,7 +160,7 @@ async def test_a_folder_whose_making_was_cut_short_is_refused_with_what_to_do(pa
 
 
 async def test_a_process_waits_while_another_makes_the_folder(parent: Path) -> None:
-    """`initdb` makes the file with the version empty, and fills it a moment later."""
+    """`initdb` creates the file with the version empty, and fills it later."""
     folder = parent / "slow" / "postgres"
     folder.mkdir(parents=True)
     lock = import_wheel().PostgresServer._lock
@@ -202,7 +202,7 @@ async def test_data_outlives_a_server_that_was_killed(folder: Path) -> None:
 
 
 async def test_lock_files_of_another_process_do_not_prevent_a_start(folder: Path) -> None:
-    """After a restart of the machine, the number of the killed server may be anybody's: here, this test's own."""
+    """After a restart of the machine, any process can have the id of the killed server: here, the test itself."""
     server = await start_embedded(folder, VERSION)
     lock, socket_lock = (folder / "postgres" / name for name in ("postmaster.pid", ".s.PGSQL.5432.lock"))
     lines, socket_lines = (file.read_text().partition("\n")[2] for file in (lock, socket_lock))
@@ -224,7 +224,7 @@ async def test_a_path_too_long_for_a_socket_works(parent: Path) -> None:
         assert await answer(server.url) == 42
         socket_folder = Path(server.url.split("host=")[1])
         assert len(str(socket_folder)) < 90
-        # The wheel opens the folder to all where root's server runs as another user: the socket must not be open.
+        # The wheel makes the folder accessible to all if root's server runs as another user; the socket must not be.
         assert (socket_folder / ".s.PGSQL.5432").stat().st_mode & 0o077 == 0
     finally:
         server.stop()
@@ -271,7 +271,7 @@ async def test_a_folder_that_cannot_be_made_is_refused_by_name(parent: Path, kin
 
 
 async def test_the_configuration_is_in_force_under_a_strict_umask_too(parent: Path) -> None:
-    """Root's server runs as another user, and PostgreSQL passes over a file that it cannot read without a word."""
+    """Root's server runs as another user, and PostgreSQL silently skips a file that it cannot read."""
     process = Process(parent / "strict", umask="077")
     _, url = process.ready()
     assert [await answer(url, f"show {name}") for name in ("max_connections", "jit")] == ["200", "off"]

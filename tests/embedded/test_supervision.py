@@ -39,7 +39,7 @@ def test_a_service_restarts_its_killed_server_and_works_again() -> None:
         with server.client(key) as client:
             assert client.get("/me").json()["email"] == "ada@example.com"
             document = client.post("/documents", json={"filename": "notes.txt", "content": "The comet returns."}).json()
-            # The worker, too, has found the server again.
+            # The worker has also found the server again.
             assert server.ended(client, document["id"], 60)["status"] == "ready"
         metrics = httpx.get(f"{server.url}/metrics").text
         log, last = server.log(), postmaster(server)

@@ -1,4 +1,4 @@
-"""SIGTERM while a server with the embedded PostgreSQL makes its first signatures: it ends, and nothing is left."""
+"""SIGTERM while a server with the embedded PostgreSQL makes its first signatures: it ends and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tests.server_process import ServerProcess
 
 GRACE_S = 40.0
-# The second server has the document of the first to embed, too.
+# The second server must also embed the document of the first one.
 EMBEDDED = re.compile(r'^cabinet_ingestion_seconds_count{stage="embed"} [1-9]', re.MULTILINE)
 TEXT = "\n\n".join(f"Paragraph {number} says that berth {number * 7} is free. " * 8 for number in range(400))
 
@@ -35,7 +35,7 @@ def processes_of(folder: Path) -> list[str]:
 
 
 def at_its_first_signatures(server: ServerProcess, client: httpx.Client) -> None:
-    """Return when a document is embedded, and so its signatures are next."""
+    """Wait until a document is embedded, so that its signatures are next."""
     client.post("/documents", json={"filename": "berths.txt", "content": TEXT}).raise_for_status()
     deadline = time.monotonic() + 60
     while not EMBEDDED.search(client.get("/metrics").text):
@@ -44,7 +44,7 @@ def at_its_first_signatures(server: ServerProcess, client: httpx.Client) -> None
 
 
 def test_a_server_that_is_terminated_at_its_first_signatures_ends(folder: Path) -> None:
-    """As root it forks to stop PostgreSQL. The threads of a linear algebra library, at work, hung it for ever."""
+    """As root, it forks to stop PostgreSQL. Running threads of a linear algebra library made it hang for ever."""
     for attempt in range(2):
         with ServerProcess(data_dir=folder) as server:
             client = server.client(server.user(f"ada-{attempt}@example.org"))

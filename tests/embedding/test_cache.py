@@ -1,4 +1,4 @@
-"""A text that is embedded again costs no call, as counted by a real HTTP endpoint."""
+"""A text that is embedded again causes no call of a real HTTP endpoint."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def endpoint() -> Iterator[EmbeddingEndpoint]:
 async def caching(
     endpoint: EmbeddingEndpoint, *, entries: int = 1000, **changes: object
 ) -> AsyncIterator[CachingProvider]:
-    """A provider with room for so many vectors."""
+    """A provider with a cache for this number of vectors."""
     values = {"embedding_dimensions": DIMENSIONS, "embedding_max_retries": 0, **changes}
     settings = load_settings(openai_base_url=endpoint.base_url, **values)
     provider = CachingProvider(OpenAIProvider(settings, backoff_s=0.02), entries * ENTRY)
@@ -49,14 +49,14 @@ async def caching(
 
 
 async def until(holds: Callable[[], object]) -> None:
-    """Wait until something holds, as long as a test may."""
+    """Wait until a condition is met, up to the limit of a test."""
     async with asyncio.timeout(PATIENCE_S):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
 def texts_sent(endpoint: EmbeddingEndpoint) -> list[int]:
-    """How many texts each call had, oldest first."""
+    """The number of texts in each call, oldest first."""
     return [call.texts for call in endpoint.calls]
 
 
@@ -182,7 +182,7 @@ async def test_a_call_without_waiting_callers_is_cancelled(endpoint: EmbeddingEn
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting)
-        # The one slot is free again, and the call that was given up is waited for by nobody.
+        # The only slot is free again, and nobody waits for the abandoned call.
         async with asyncio.timeout(PATIENCE_S):
             np.testing.assert_allclose(await provider.embed([QUERY]), endpoint.vectors([QUERY]), atol=1e-6)
     assert [call.behaviour for call in endpoint.calls] == ["hang", "well"]
@@ -211,7 +211,7 @@ async def test_memory_stays_within_the_bytes_given(endpoint: EmbeddingEndpoint) 
         try:
             for first in range(0, len(texts), 1000):
                 await provider.embed(texts[first : first + 1000])
-            # The endpoint runs in this process too.
+            # The endpoint also runs in this process.
             of_cache = tracemalloc.Filter(inclusive=True, filename_pattern="*/svc/embedding/cache.py")
             kept = sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([of_cache]).traces)
         finally:
@@ -265,14 +265,14 @@ async def test_searches_repeat_without_a_call_and_find_the_same(endpoint: Embedd
 
 
 async def cache_counts(service: Service) -> list[float]:
-    """Hits and misses, as Prometheus sees them."""
+    """Hits and misses in the metrics."""
     page = (await service.call("GET", "/metrics")).text
     counts = [re.search(rf'^cabinet_embedding_cache_total{{outcome="{one}"}} (.+)$', page, re.M) for one in OUTCOMES]
     return [float(count[1]) if count else 0.0 for count in counts]
 
 
 async def use_model_of_test(database_url: str) -> None:
-    """Record the endpoint's model in place of the local one; both have as many dimensions."""
+    """Record the endpoint's model instead of the local one; both have the same number of dimensions."""
     connection = await asyncpg.connect(database_url)
     await connection.execute("update embedding_model set model = 'test-model'")
     await connection.close()

@@ -1,4 +1,4 @@
-"""An endpoint that is not trusted: it gets no more than the texts, and gives no more than vectors."""
+"""An untrusted endpoint, which receives only the texts and can return only vectors."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def test_a_proxy_of_the_environment_is_not_used(
 
 
 async def test_a_proxy_is_used_if_its_setting_names_one(elsewhere: EmbeddingEndpoint) -> None:
-    """The proxy gets the request for a host that does not exist, and answers it itself."""
+    """The proxy gets the request for a host that does not exist, and answers it."""
     proxy = elsewhere.base_url.removesuffix("/v1")
     async with provider_for(elsewhere, openai_base_url="http://endpoint.invalid/v1", embedding_proxy=proxy) as provider:
         vectors = await provider.embed(["a text"])
@@ -122,16 +122,16 @@ async def test_an_answer_is_read_up_to_a_limit(endpoint: EmbeddingEndpoint, faul
         before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with pytest.raises(EmbeddingUnavailableError, match=r"answer is too long: it has more than [0-9,]+ bytes"):
             await provider.embed(["a text"])
-        # The endpoint runs in this process: what it sends in vain is in its buffers.
+        # The endpoint runs in this process, so unread data is in its buffers.
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 200_000
-        # After the client has gone, the endpoint goes on for a moment.
+        # The endpoint continues for a short time after the client has disconnected.
         assert endpoint.flooded_bytes < 512 * 2**20
         endpoint.well()
         assert (await provider.embed(["a text"])).shape == (1, DIMENSIONS)
 
 
 async def test_a_compressed_answer_does_not_hold_the_event_loop(endpoint: EmbeddingEndpoint) -> None:
-    """Between two pieces of a bomb, the loop runs other tasks."""
+    """The loop runs other tasks between two pieces of a bomb."""
     endpoint.always("bomb")
     async with provider_for(endpoint, embedding_dimensions=3584) as provider:
         turns = 0

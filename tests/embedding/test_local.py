@@ -102,8 +102,8 @@ async def test_a_very_long_text_takes_little_memory(provider: LocalProvider) -> 
     finally:
         tracemalloc.stop()
     assert np.isfinite(vectors).all()
-    assert peak_mb < 40  # padding all four to the longest would take 2 GB
-    # It is cut where its pieces end, which changes a few tokens of some four hundred thousand.
+    assert peak_mb < 40  # Padding all four to the longest would take 2 GB.
+    # The cuts between pieces change a few of about 400,000 tokens.
     parts = await provider.embed([long[: len(long) // 2], long[len(long) // 2 :]])
     assert vectors[3] @ parts.mean(axis=0) > 0.999
 
@@ -122,7 +122,7 @@ async def test_the_event_loop_answers_while_many_texts_are_embedded(provider: Lo
     await provider.embed([" ".join(TEXTS * 5)] * 2000)
     ticking.cancel()
     assert len(pauses) > 50
-    # Some 10 ms here; embedding on the event loop itself would take a second at a time.
+    # About 10 ms here; embedding on the event loop would take a second at a time.
     assert max(pauses) < 0.25
 
 

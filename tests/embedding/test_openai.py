@@ -1,4 +1,4 @@
-"""The OpenAI provider against a real HTTP server that misbehaves as real endpoints do."""
+"""The OpenAI provider with a real HTTP server that misbehaves like real endpoints."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def provider_for(endpoint: EmbeddingEndpoint, **changes: object) -> AsyncI
 
 
 def patience_s(fault: str) -> float:
-    """Seconds to wait for one call: few only where the fault is to be slow."""
+    """Seconds to wait for one call; the number is small only if the fault is slowness."""
     return 0.2 if fault in {"hang", "drip"} else 10
 
 
@@ -117,7 +117,7 @@ async def test_a_temporary_failure_is_hidden_from_the_caller(endpoint: Embedding
 
 
 async def test_an_index_out_of_range_is_a_temporary_failure(endpoint: EmbeddingEndpoint) -> None:
-    endpoint.next("wrong_index")  # with one text, the index is 1
+    endpoint.next("wrong_index")  # With one text, the index is 1.
     async with provider_for(endpoint) as provider:
         assert_same(await provider.embed(["a text"]), endpoint.vectors(["a text"]))
     assert len(endpoint.calls) == 2
@@ -150,7 +150,7 @@ async def test_a_lasting_failure_is_left_to_the_queue(endpoint: EmbeddingEndpoin
 async def test_vectors_that_stay_unusable_are_refused_with_the_text(
     endpoint: EmbeddingEndpoint, fault: str, why: str
 ) -> None:
-    endpoint.next("well")  # the first of two batches
+    endpoint.next("well")  # The first of two batches.
     endpoint.always(fault)
     async with provider_for(endpoint, embedding_batch_size=4, embedding_concurrency=1) as provider:
         with pytest.raises(EmbeddingRefusedError, match=why):
@@ -211,7 +211,7 @@ async def test_the_pauses_between_calls_grow(endpoint: EmbeddingEndpoint) -> Non
     pauses = np.diff(starts)
     assert len(pauses) == 5
     assert pauses[0] >= 0.01
-    assert pauses[4] >= 0.16  # at least half of 0.02 s doubled four times
+    assert pauses[4] >= 0.16  # At least half of 0.02 s doubled four times.
 
 
 # Retry-After
@@ -222,7 +222,7 @@ async def test_retry_after_is_waited_for_by_every_call(endpoint: EmbeddingEndpoi
     async with provider_for(endpoint) as provider:
         first = asyncio.create_task(provider.embed(["one"]))
         await until(lambda: any(call.ended_s for call in endpoint.calls))
-        await asyncio.sleep(0.05)  # the refusal is on its way to the client
+        await asyncio.sleep(0.05)  # The refusal is being sent to the client.
         others = await asyncio.gather(first, provider.embed(["two"]), provider.embed(["three"]))
     assert_same(np.vstack(others), endpoint.vectors(["one", "two", "three"]))
     refused, *later = (call.started_s for call in endpoint.calls)
@@ -240,13 +240,13 @@ async def test_a_long_retry_after_is_left_to_the_queue_at_once(endpoint: Embeddi
         assert failure.value.retry_after_s == 60.0
         assert time.monotonic() - began < 1.0
         assert len(endpoint.calls) == 1
-        assert_same(await provider.embed(TEXTS), endpoint.vectors(TEXTS))  # it holds nobody else up
+        assert_same(await provider.embed(TEXTS), endpoint.vectors(TEXTS))  # It does not delay other callers.
 
 
 @pytest.mark.parametrize(
     ("retry_after", "least", "most"),
     [
-        # A name of its own: the processes that share the tests must collect the same ones.
+        # Fixed names, since all test processes must collect the same tests.
         pytest.param(formatdate(time.time() + 3600, usegmt=True), 0, 3600, id="in an hour"),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400, 86_400),
         ("1e999", 86_400, 86_400),
@@ -370,7 +370,7 @@ async def test_dimensions_are_sent_where_they_are_known_or_asked_for(
     changes = {"embedding_model": model, "embedding_dimensions": dimensions, "embedding_max_retries": 0}
     async with provider_for(endpoint, **changes) as provider:
         if dimensions is None:
-            with pytest.raises(EmbeddingRefusedError, match="1536"):  # the endpoint's vectors are shorter
+            with pytest.raises(EmbeddingRefusedError, match="1536"):  # The endpoint's vectors are shorter.
                 await provider.embed(["a text"])
         else:
             await provider.embed(["a text"])

@@ -1,4 +1,4 @@
-"""A long text inside JSON is read piece by piece, with the result of a decoder that reads it at once."""
+"""A long text inside JSON is read in pieces, with the same result as from a decoder of whole documents."""
 
 from __future__ import annotations
 

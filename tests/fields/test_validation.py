@@ -22,7 +22,7 @@ TYPES = [
 
 
 def fields_of(info: inspect.Type, path: str) -> Iterator[tuple[str, inspect.Type, bool]]:
-    """Every type inside a type: where, which, and whether it says its form in words."""
+    """Every type inside a type: its path, the type, and whether a phrase describes its form."""
     has_form = False
     if isinstance(info, inspect.Metadata):
         has_form = "form" in (info.extra or {})
@@ -50,7 +50,7 @@ def test_every_type_of_a_request_has_a_phrase() -> None:
 
 
 def test_a_pattern_is_described_in_words() -> None:
-    """A regular expression is not a sentence: `extra` describes its form."""
+    """A regular expression is not readable, so `extra` describes the form."""
     patterns = [(path, has_form) for path, info, has_form in FIELDS if getattr(info, "pattern", None) is not None]
     assert patterns
     assert [path for path, has_form in patterns if not has_form] == []

@@ -24,7 +24,7 @@ NUMBERS = [
 
 
 def refused(value: dict[str, Any]) -> str | None:
-    """The field that is at fault, or None."""
+    """The faulty field, or None."""
     try:
         check_metadata(value, "metadata")
     except InvalidRequestError as error:
@@ -34,7 +34,7 @@ def refused(value: dict[str, Any]) -> str | None:
 
 
 def nested(depth: int, bottom: Any) -> Any:
-    """`bottom`, inside so many objects and lists by turns."""
+    """`bottom` inside this number of alternating objects and lists."""
     value = bottom
     for level in range(depth):
         value = {"a": value} if level % 2 else [value]
@@ -80,7 +80,7 @@ def test_the_size_is_limited_to_the_byte() -> None:
 
 
 def test_the_size_is_checked_before_the_contents() -> None:
-    """A large value is not walked through, so its fault inside is not found."""
+    """A large value is not traversed, so its inner fault is not found."""
     assert refused({"a": ["\x00"] * MAX_METADATA_BYTES}) == "metadata"
 
 
@@ -114,7 +114,7 @@ def test_a_timestamp_outside_the_calendar_is_named() -> None:
 
 
 def made_up(generator: random.Random, depth: int = 0) -> Any:
-    """Some JSON value, of the stranger kind."""
+    """An unusual JSON value."""
     kind = generator.randrange(7 if depth < 6 else 5)
     if kind == 0:
         return generator.choice([None, True, False])
@@ -131,7 +131,8 @@ def made_up(generator: random.Random, depth: int = 0) -> Any:
 
 
 async def test_all_accepted_values_are_returned_unchanged(database: Database) -> None:
-    """Through the decoder, the check, jsonb and the encoder, compared by the one that clients have."""
+    """The values pass through the decoder, the check, jsonb and the encoder, and are compared with a client's
+    decoder."""
     generator = random.Random(20)
     user = await database.one(
         "users/create",

@@ -1,4 +1,4 @@
-"""Drawn filters and metadata, and the meaning of a filter in plain Python."""
+"""Random filters and metadata, and the evaluation of a filter in plain Python."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def drawn_items(count: int, seed: int, fields: Callable[[random.Random], Json] =
 
 
 def passes(filter_: Json, item: Item) -> bool:
-    """Whether a filter lets an item pass."""
+    """Whether an item matches a filter."""
     kind = filter_["type"]
     if kind == "and":
         return all(passes(part, item) for part in filter_["filters"])
@@ -150,7 +150,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def draw_filters(own: list[st.SearchStrategy[Json]] | None = None) -> st.SearchStrategy[Json]:
-    """Trees of comparisons of metadata, and of fields that are `own`, by default those of a document."""
+    """Trees of comparisons of metadata and of the `own` fields, by default those of a document."""
     return st.recursive(_draw_comparisons(own or document_comparisons()), _draw_groups, max_leaves=6)
 
 

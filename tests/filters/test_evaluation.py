@@ -1,4 +1,4 @@
-"""Drawn filters over drawn metadata, compared with the same filters in Python."""
+"""Random filters on random metadata, compared with the same filters in Python."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Stored:
 
 @pytest_asyncio.fixture(scope="module")
 async def stored(server: EmbeddedServer, template: str) -> AsyncIterator[Stored]:
-    """A hundred documents of one tenant, and as many of another."""
+    """A hundred documents each of two tenants."""
     async with shared_service(server, template, "shared_filters", test_settings(worker_concurrency=0)) as service:
         tenants = [await new_tenant(service) for _ in range(2)]
         found: list[Stored] = []
@@ -64,7 +64,7 @@ async def stored(server: EmbeddedServer, template: str) -> AsyncIterator[Stored]
 
 @pytest_asyncio.fixture
 async def loop() -> asyncio.AbstractEventLoop:
-    """The loop that all tests share, for a test that is no coroutine."""
+    """The event loop that all tests share, for a test that is not a coroutine."""
     return asyncio.get_running_loop()
 
 
@@ -85,10 +85,10 @@ def test_a_filter_means_what_it_means_in_python(stored: Stored, loop: asyncio.Ab
         kept.append(len(expected))
 
     compare()
-    assert sum(0 < count < 100 for count in kept) >= EXAMPLES / 4, "or most of the filters decide nothing"
+    assert sum(0 < count < 100 for count in kept) >= EXAMPLES / 4, "otherwise most filters have no effect"
 
 
-# Each statement of a search of messages; with exact_max_rows=0, a search is by signatures unless it is to be exact.
+# Each statement of message searches; with exact_max_rows=0, a search compares signatures unless exactness is requested.
 SEARCHES: list[Json] = [
     {"mode": "meaning", "recall": "exact"}, {"mode": "meaning"}, {"mode": "hybrid", "recall": "exact"},
     {"mode": "hybrid"}, {"mode": "keyword"},
@@ -141,7 +141,7 @@ def test_a_filter_of_messages_means_what_it_means_in_python(said: Stored, loop: 
         kept.append(len(expected))
 
     compare()
-    assert sum(0 < count < 100 for count in kept) >= EXAMPLES / 4, "or most of the filters decide nothing"
+    assert sum(0 < count < 100 for count in kept) >= EXAMPLES / 4, "otherwise most filters have no effect"
 
 
 CASES: dict[str, tuple[Json, set[str]]] = {
@@ -180,7 +180,7 @@ async def test_the_meaning_of_comparisons(stored: Stored, case: str) -> None:
 
 @pytest.mark.parametrize("kind", ["gt", "gte", "lt", "lte"])
 async def test_every_text_is_ordered_as_in_python(stored: Stored, kind: str) -> None:
-    """Hypothesis draws few dates; here each text is compared with each other, as a date if it is one."""
+    """Hypothesis draws few dates. Here, each text is compared with every other text, as a date if it is one."""
     tenant = await new_tenant(stored.tenant.service)
     items = {
         (await tenant.upload(f"{number}.txt", "a", n=text))["id"]: Item({"n": text}, {})

@@ -1,4 +1,4 @@
-"""Filters that are refused, each with the place and the solution."""
+"""Refused filters, each with the place and the solution."""
 
 from __future__ import annotations
 

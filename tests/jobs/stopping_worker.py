@@ -2,9 +2,8 @@
 
     python -m tests.jobs.stopping_worker URL documents|messages STATEMENT [half|long]
 
-It stops before the statement of that name, or, with `half`, while it sends the rows of that COPY. With `long`, its
-transaction has the limits of a lease of a minute. After SIGCONT it goes on and prints the error that it gets, or
-`stored`.
+It stops before the named statement or, with `half`, while it sends the rows of that COPY. With `long`, its transaction
+has the limits of a lease of a minute. After SIGCONT, it continues and prints the error that it gets, or `stored`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from svc.messages.queue import MessageQueue, Piece
 from svc.settings import Settings
 
 LEASE_S = 1.0
-# The rows of a COPY are sent when they fill half a megabyte, which is more than a socket takes at once.
+# The rows of a COPY are sent in pieces of half a megabyte, which exceeds the buffer of a socket.
 _ROW_CHARACTERS = 400_000
 _ROWS = 4
 
@@ -87,7 +86,7 @@ async def store_messages(database: Database, store_s: float) -> None:
 
 
 async def main(url: str, kind: str, statement: str, how: str = "") -> None:
-    """Store, and stop on the way."""
+    """Store the results, and stop meanwhile."""
     database = await open_database(Settings(_env_file=None), url)
     stop_at(statement, half=how == "half")
     try:

@@ -1,4 +1,4 @@
-"""The turn of a worker's loop and its waits: endless failures, and cancellation at any time."""
+"""The turns of a worker's loop and its waits: endless failures, and cancellation at any time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def no_wait() -> None:
 
 
 async def test_a_database_that_is_away_for_hours_ends_no_loop() -> None:
-    """Of 2,000 failures in a row the 1,024th raised OverflowError, outside of every handler."""
+    """The 1,024th of 2,000 consecutive failures raised OverflowError, outside all handlers."""
     turn = WorkTurn(no_work, no_wait)
     rests = [await turn() for _ in range(2_000)]
     assert 0.5 <= rests[0] <= 1
@@ -49,7 +49,7 @@ async def test_the_pause_starts_small_again_after_success() -> None:
 
 @pytest.mark.parametrize("steps", range(6))
 async def test_a_wait_does_not_swallow_its_cancellation(steps: int) -> None:
-    """`asyncio.wait_for` does in Python 3.11, when what it waits for comes in the same moment."""
+    """`asyncio.wait_for` does so in Python 3.11 if its result arrives at the same time."""
     notices = Notices("postgresql://nowhere", "a_channel")
     waiting = asyncio.create_task(_keep_waiting(notices))
     await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Transactions that store rows keep their plans, those of the checks of foreign keys too."""
+"""Transactions that store rows keep their plans, including those of the checks of foreign keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.routes.tenants import new_tenant
 from tests.terms.stored import ingest, upload
 
 ROOT = Path(__file__).parents[2]
-# They delete a row or few, or what an import or an upload has left incomplete.
+# These delete only a few rows, or the remains of an incomplete import or upload.
 PLANNED_FOR_EACH_ROW = {
     "import/drop_unowned_contents",
     "import/drop_vanished_conversations",
@@ -34,7 +34,7 @@ Ran = dict[str, tuple[str, bool]]
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
-    """By the name of each statement that ran inside a transaction: the plans of its last run, and if one plan fits."""
+    """For each statement that ran in a transaction: the plans of its last run, and whether one plan fits all values."""
     found: Ran = {}
     original = Transaction._connection
 
@@ -103,7 +103,7 @@ async def test_the_plans_of_cascades_are_kept_until_the_transaction_ends(
     async with database.transaction() as transaction:
         await run(transaction, name, {"user_id": UUID(int=1), **values})
         async with transaction._connection(statement, [UUID(int=1)]) as connection:
-            assert await connection.fetchval(_MODE) == "force_generic_plan", "also where nothing is deleted"
+            assert await connection.fetchval(_MODE) == "force_generic_plan", "even if nothing is deleted"
     async with database.pool.connection() as connection:
         assert await connection.fetchval(_MODE) == "force_custom_plan"
 

@@ -1,4 +1,4 @@
-"""Real worker processes that are stopped (SIGSTOP) while they store: others go on, and no document fails for it."""
+"""Real worker processes that are stopped (SIGSTOP) while storing: others continue, and no document fails."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let workers look for stopped sessions several times a second."""
+    """Let workers check for stopped sessions several times per second."""
     monkeypatch.setattr("svc.jobs.stalled._EVERY_S", 0.3)
     monkeypatch.setattr("svc.jobs.stalled._SPARE_S", 0.2)
 
@@ -51,7 +51,7 @@ def with_worker(**changes: object) -> Any:
 
 @contextmanager
 def stopping_worker(service: Service, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a worker that stops itself, from when it has stopped; it is killed at the end of the block."""
+    """Run a worker until it has stopped itself; it is killed at the end of the block."""
     url = url_as(service.url, service.services.settings.service_role)
     worker = subprocess.Popen(
         [sys.executable, "-m", "tests.jobs.stopping_worker", url, *arguments],
@@ -69,7 +69,7 @@ def stopping_worker(service: Service, *arguments: str) -> Iterator[subprocess.Po
 
 
 async def outcome_after_continuing(worker: subprocess.Popen[str]) -> str:
-    """Let the worker go on; the line that it prints."""
+    """Continue the worker; returns the line that it prints."""
     worker.send_signal(signal.SIGCONT)
     assert worker.stdout is not None
     return (await asyncio.to_thread(worker.stdout.readline)).strip()
@@ -94,7 +94,7 @@ PLACES = [
 async def test_the_document_of_a_stopped_worker_is_ingested_by_another(
     idle: Service, database_url: str, place: tuple[str, ...]
 ) -> None:
-    """The session of the first is ended, even in the middle of a message, and when it goes on it changes nothing."""
+    """The session of the first worker is ended, even within a message, and the continued worker changes nothing."""
     tenant, document_id = await uploaded(idle)
     with stopping_worker(idle, "documents", *place) as stopped:
         async with running_service(with_worker(), database_url) as service:
@@ -108,7 +108,7 @@ async def test_the_document_of_a_stopped_worker_is_ingested_by_another(
 
 
 async def test_claims_pass_over_a_document_that_is_being_stored(idle: Service, observer: Any) -> None:
-    """However long its lease has expired, no claim counts as long as the other stores it."""
+    """While the other worker stores it, no claim succeeds, however long its lease has expired."""
     await uploaded(idle)
     with stopping_worker(idle, "documents", "ingest/finish", "long"):
         await asyncio.sleep(1.2)
@@ -149,7 +149,7 @@ async def test_a_locked_document_is_told_from_one_that_is_gone(idle: Service, ob
 
 
 async def test_a_lost_lease_does_not_count(idle: Service, observer: Any) -> None:
-    """The worker that was stopped for longer than its lease says so when it goes on."""
+    """A worker that was stopped for longer than its lease reports this when it continues."""
     await uploaded(idle)
     queue = Queue(idle.services.database, "first", 0.1)
     early = await queue.claim()
@@ -162,7 +162,7 @@ async def test_a_lost_lease_does_not_count(idle: Service, observer: Any) -> None
     await queue.release(early)
 
     row = await observer.fetchrow("select attempt, interruptions, worker, due_at > now() + '30 s' from ingestion_jobs")
-    assert tuple(row) == (2, 1, "second", True), "the lease of the second goes on"
+    assert tuple(row) == (2, 1, "second", True), "the lease of the second continues"
 
 
 async def appended(service: Service) -> tuple[Tenant, str]:
@@ -182,7 +182,7 @@ async def append(tenant: Tenant, conversation_id: str) -> None:
 async def test_the_messages_of_a_stopped_worker_are_embedded_by_another(
     idle: Service, observer: Any, database_url: str, statement: str
 ) -> None:
-    """And messages can be appended to the conversation meanwhile."""
+    """Messages can be appended to the conversation meanwhile."""
     tenant, conversation_id = await appended(idle)
     with stopping_worker(idle, "messages", statement) as stopped:
         await append(tenant, conversation_id)

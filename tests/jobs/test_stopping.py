@@ -1,4 +1,4 @@
-"""Stopping means stopping: also with work in hand, while the database is away, and if a cancellation is swallowed."""
+"""Loops stop even with current work, while the database is unavailable, and if a cancellation is swallowed."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ SLOW = "The comet returns in May. " * 200_000
 
 
 async def in_hand(service: Service, key: str) -> str:
-    """Upload a document that takes long to read; returns its id once a worker has it."""
+    """Upload a document that takes long to read; returns its id when a worker has claimed it."""
     answer = await service.call("POST", "/documents", key, json={"filename": "long.txt", "content": SLOW})
     assert answer.status_code == 202, answer.text
     await until(lambda: leased_documents(service))
@@ -134,5 +134,5 @@ async def test_a_worker_stops_in_a_black_hole_and_claims_nothing_afterwards(prox
         answer = await service.call("POST", "/documents", key, json={"filename": "b.txt", "content": "Another."})
         assert answer.status_code == 202
         await asyncio.sleep(1.5)
-        assert await leased_documents(service) <= 1, "the lease that could not be returned, and no other"
+        assert await leased_documents(service) <= 1, "only the lease that could not be returned"
         assert not worker.is_running

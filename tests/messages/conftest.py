@@ -1,4 +1,4 @@
-"""The embedding endpoint and the model of the tests of ingestion, also for messages."""
+"""The embedding endpoint and the model of the ingestion tests, for messages."""
 
 from tests.ingest.conftest import endpoint, model_of_test
 

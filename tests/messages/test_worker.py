@@ -24,7 +24,7 @@ from tests.routes.tenants import Tenant, new_tenant, rows_left, rows_of
 
 @asynccontextmanager
 async def service_with(endpoint: EmbeddingEndpoint, url: str, **changes: object) -> AsyncIterator[Tenant]:
-    """A tenant of a service that embeds through the endpoint and remembers nothing in its memory."""
+    """A tenant of a service that embeds through the endpoint without a cache in memory."""
     values: dict[str, object] = {
         "openai_base_url": endpoint.base_url, "embedding_model": "test-model", "embedding_dimensions": DIMENSIONS,
         "embedding_cache_mb": 0, "embedding_max_retries": 0, "embedding_timeout_s": 2.0, "worker_retry_s": 0.05,
@@ -43,13 +43,13 @@ async def remote(endpoint: EmbeddingEndpoint, database_url: str, model_of_test: 
 
 @pytest_asyncio.fixture
 async def idle(database_url: str) -> AsyncIterator[Tenant]:
-    """A tenant of a service without a worker: the test plays the workers."""
+    """A tenant of a service without a worker, since the test simulates the workers."""
     async with running_service(test_settings(worker_concurrency=0), database_url) as service:
         yield await new_tenant(service)
 
 
 async def say(tenant: Tenant, conversation_id: str, *contents: str) -> None:
-    """Append messages and do not wait."""
+    """Append messages without waiting for their vectors."""
     body = [{"role": "user", "content": content} for content in contents]
     ok(await tenant.post(f"/conversations/{conversation_id}/messages", json=body), 201)
 
@@ -98,7 +98,7 @@ async def test_no_connection_is_held_while_messages_are_embedded(remote: Tenant,
 async def test_an_endpoint_that_fails_is_asked_again_until_it_recovers(
     endpoint: EmbeddingEndpoint, database_url: str, model_of_test: None
 ) -> None:
-    """More often than a document is tried: nobody would see that a message has no vector."""
+    """There are more attempts than for a document, since nobody would see that a message has no vector."""
     endpoint.next("500")
     endpoint.next("garbage")
     async with service_with(endpoint, database_url, worker_max_attempts=1) as tenant:
@@ -110,7 +110,7 @@ async def test_an_endpoint_that_fails_is_asked_again_until_it_recovers(
 
 
 async def test_a_refused_text_does_not_delay_others(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
-    """The batch of four is refused, then each by itself: of these the second."""
+    """The batch of four is refused, then each text is sent separately, and only the second is refused."""
     for behaviour in ("400", "well", "400"):
         endpoint.next(behaviour)
     conversation_id = (await remote.conversation())["id"]
@@ -130,7 +130,7 @@ async def test_attempts_end_if_the_endpoint_refuses_everything(remote: Tenant, e
     endpoint.well()
     await say(remote, conversation_id, "one more")
     await remote.embedded(conversation_id)
-    assert len(await places(remote, conversation_id)) == 21, "the next message brings them all"
+    assert len(await places(remote, conversation_id)) == 21, "the next message causes all to be embedded"
 
 
 async def test_blank_messages_are_skipped(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
@@ -142,7 +142,7 @@ async def test_blank_messages_are_skipped(remote: Tenant, endpoint: EmbeddingEnd
 
 
 async def test_a_long_message_is_embedded_in_pieces(remote: Tenant) -> None:
-    """And found by the text of any of them, once."""
+    """The text of any piece finds the message once."""
     conversation_id = (await remote.conversation())["id"]
     filler = " ".join(f"Sentence {number} speaks of subject {number * 7}." for number in range(60))
     await say(remote, conversation_id, "short", f"{filler} The pelican flew over the quarry. {filler}", "short too")
@@ -163,7 +163,7 @@ async def test_a_long_message_is_embedded_in_pieces(remote: Tenant) -> None:
 async def test_a_message_that_is_edited_while_it_is_embedded_leaves_no_vector_of_its_old_text(
     remote: Tenant, endpoint: EmbeddingEndpoint, what: str, place: int
 ) -> None:
-    """Edited or deleted: the worker that has read the old text loses its lease."""
+    """If it is edited or deleted, the worker that has read the old text loses its lease."""
     conversation_id = (await remote.conversation())["id"]
     path = f"/conversations/{conversation_id}/messages"
     endpoint.delay_s = 1.0
@@ -220,7 +220,7 @@ async def test_it_can_be_turned_off(endpoint: EmbeddingEndpoint, database_url: s
 
 
 async def test_messages_appended_by_other_servers_are_found(database_url: str, idle: Tenant) -> None:
-    """By a process without notices: at its next look."""
+    """A process without notifications finds them at its next poll."""
     conversation_id = (await idle.conversation())["id"]
     async with running_service(test_settings(worker_poll_s=0.1), database_url):
         await asyncio.sleep(0.3)
@@ -265,14 +265,14 @@ async def claimed(queue: MessageQueue) -> MessageJob:
 
 
 async def begun(queue: MessageQueue, job: MessageJob) -> int:
-    """The last position that has a vector."""
+    """The last position with a vector."""
     start = await queue.start(job)
     assert start is not None
     return start.position
 
 
 async def store_all(queue: MessageQueue, job: MessageJob, after: int) -> int:
-    """Store a vector for each message that waits; the last position."""
+    """Store a vector for each waiting message; returns the last position."""
     pieces = [Piece(message, 0, message.content, 1) for message in await queue.pending(job, after)]
     await queue.store(job, pieces, vectors_of(pieces))
     return pieces[-1].message.position
@@ -297,7 +297,7 @@ async def test_a_message_appended_meanwhile_is_embedded(idle: Tenant) -> None:
 
 
 async def test_no_message_is_missed_between_the_last_read_and_the_end_of_a_job(idle: Tenant) -> None:
-    """Messages come as fast as jobs end: whenever no job is left, every message has its vector."""
+    """Messages arrive as fast as jobs end: whenever no job is left, every message has its vector."""
     conversation_id = (await idle.conversation())["id"]
     queue = MessageQueue(idle.service.services.database, "worker", 60)
 
@@ -352,7 +352,7 @@ async def test_the_size_of_a_batch_is_limited(idle: Tenant) -> None:
     while messages := await queue.pending(job, position):
         batches.append(len(messages))
         position = messages[-1].position
-    # A batch goes on as long as what came before it is below 1 MiB: 0.6 + 0.8 MB, then 0.9 MB and what fits beside it.
+    # A batch grows while it is below 1 MiB: 0.6 + 0.8 MB, then 0.9 MB and the next messages that fit.
     assert batches == [2, 256, 45]
 
 

@@ -1,4 +1,4 @@
-"""Embeddings and models by the unmodified `openai` SDK, against the vectors of the service's own provider."""
+"""Embeddings and models with the unmodified `openai` SDK, compared with the vectors of the service's provider."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_one_text_and_its_tokens_are_the_same_input(client: openai.OpenAI, model
 
 
 def test_every_token_of_the_vocabulary_is_an_input_and_counts_as_one(client: openai.OpenAI, model: str) -> None:
-    # The first are markers and single bytes, of which one is NUL.
+    # The first tokens are markers and single bytes, including NUL.
     for tokens in ([1, 2, 3], [0], [3], [130, 131], [[1, 2, 3], [4, 5, 6, 7]]):
         answer = client.embeddings.create(model=model, input=tokens)
         nested = tokens if isinstance(tokens[0], list) else [tokens]

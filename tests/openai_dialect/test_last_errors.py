@@ -49,6 +49,6 @@ def test_the_code_says_whose_fault_it_is(columns: dict[str, Any], code: str) -> 
 
 
 def test_a_file_that_was_read_has_no_error() -> None:
-    # The reason why it could not be split again stays in the document, which is as it was.
+    # The reason why it could not be split again stays in the otherwise unchanged document.
     file = failed(status="ready", error="gave up after 3 attempts: too long")
     assert (file.status, file.last_error, file.usage_bytes) == ("completed", None, 5)

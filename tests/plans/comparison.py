@@ -1,4 +1,4 @@
-"""Comparing the plans of a statement with its plan file."""
+"""Compares the plans of a statement with its plan file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from svc.plans.shape import difference
 from tests.sql.checker import ROOT
 
 BASELINES = ROOT / "tests/plans/baselines"
-# The tables that grow with the tenants and with what they store; whole they are never read.
+# The tables that grow with the tenants and their data, which are never read completely.
 LARGE_TABLES = {
     "api_keys", "chunk_vectors", "chunks", "conversation_documents", "conversations", "document_contents", "documents",
     "idempotency_keys", "ingestion_jobs", "message_jobs", "message_vectors", "messages", "usage_days", "users",
@@ -22,7 +22,7 @@ LARGE_TABLES = {
 
 
 def plan_file(statement: Statement, folder: Path = BASELINES) -> PlanFile:
-    """The plan file of a statement; the error says how to make one."""
+    """The plan file of a statement; the error explains how to make one."""
     path = plan_path(folder, statement.name)
     assert path.exists(), (
         f"sql/{statement.name}.sql has no plan file: write {path.relative_to(ROOT)} with the arguments of an example "
@@ -32,11 +32,11 @@ def plan_file(statement: Statement, folder: Path = BASELINES) -> PlanFile:
 
 
 async def differences(recorder: Recorder, statement: Statement, file: PlanFile) -> str:
-    """Where the plans of a statement are not as recorded: a diff for each case and kind; empty where they are."""
+    """The differences between a statement's plans and the recorded ones: a diff for each case and kind, or nothing."""
     try:
         seen = await recorder.shapes(statement, file)
     except InvalidRequestError as error:
-        # Such as ON CONFLICT without its unique index.
+        # For example, ON CONFLICT without its unique index.
         return f"{file.path}: there is no plan: {error.detail}"
     told = []
     for case in file.cases:

@@ -2,9 +2,9 @@
 
     python -m tests.plans.database --data-dir FOLDER [--postgres-version 16]
 
-makes it in a folder, for `cabinet sql explain` and `cabinet sql baseline`; the tests make it in a server of their own.
-Ids, sizes and texts are always the same, and statistics are taken of every row, so the planner always sees the same.
-Vectors have the 256 dimensions of the local model and are noise: a plan does not depend on what they say.
+makes it in a folder, for `cabinet sql explain` and `cabinet sql baseline`; the tests make it in their own server. Ids,
+sizes and texts are always the same, and statistics use every row, so the planner has the same input each time. Vectors
+have the 256 dimensions of the local model and are noise, since plans do not depend on their contents.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from svc.vectors.signatures import signature_bits, signatures
 USERS = 500
 MESSAGES = 100_000
 LARGEST_TENANT = 20_000
-# The largest tenant with an index of their own: it takes a second to build, where that of the largest takes six.
+# The largest tenant with an own index, which takes a second to build; that of the largest tenant takes six.
 _INDEXED_USER = 3
 
-# Rows of large tables come in the order of time, tenants mixed, as they do in life: so no table lies in the order of
-# its tenants. `made` numbers ids so that they sort by time too.
+# Rows of large tables are inserted in the order of time, with tenants mixed, as in practice, so no table is sorted by
+# tenant. `made` numbers ids so that they also sort by time.
 _FILL = [
-    # It would take statistics at a time of its own, and the rows that it reads may not be visible to all.
+    # Autovacuum would collect statistics at any time, from rows that may not be visible to all.
     """
     do $$
     declare name text;
@@ -52,7 +52,7 @@ _FILL = [
     end
     $$
     """,
-    # A uuid of version 7 whose order is that of its number; the kind tells the tables apart for a reader.
+    # A uuid of version 7 that sorts by its number; the kind shows a reader the table.
     """
     create function made(kind integer, number bigint) returns uuid language sql immutable as $$
         select ('0190000' || kind || '-0000-7000-8000-' || lpad(to_hex(number), 12, '0'))::uuid
@@ -77,7 +77,7 @@ _FILL = [
     from sizes as s cross join generate_series(1, 3) as k (number)
     order by k.number, s.number
     """,
-    # Four chunks a document; every tenth document of a tenant failed, and the newest of each is still in the queue.
+    # Four chunks for each document; every tenth document of a tenant failed, and the newest one is still in the queue.
     """
     create table made_documents as
     select
@@ -172,7 +172,7 @@ _FILL = [
     order by d.day, s.number
     """,
     # Three collections of each of the hundred largest tenants: all their documents, fifty, and one that has expired.
-    # All are of one batch each. Five files have left the second.
+    # The files of each are in one batch. Five files were removed from the second.
     """
     create table made_collections as
     select 10 * s.number + c.place as number, s.user_id, s.number as user_number, c.place
@@ -213,7 +213,7 @@ _FILL = [
     where c.place <= 2 and (n.number > 0 or c.place = 1 and c.user_number % 10 = 0)
     order by n.number, c.number
     """,
-    # Up to 200 conversations a tenant. The first of each is the longest; one of 5,000 messages is the largest tenant's.
+    # Up to 200 conversations for each tenant. The first is the longest; the largest tenant has one with 5,000 messages.
     """
     create table made_conversations as
     select
@@ -271,7 +271,7 @@ _FILL = [
     select c.user_id, made(6, c.number), now() - interval '1 hour' + c.number * interval '1 second', made(8, c.number)
     from made_conversations as c where c.place <= 2
     """,
-    # A tenant whose import is under way: nothing is counted or queued yet, and of some documents the bytes are missing.
+    # A tenant during an import: nothing is counted or queued yet, and the bytes of some documents are missing.
     f"""
     insert into users (id, email, plan) values (made(0, {USERS + 1}), 'newcomer@example.org', 'enterprise')
     """,
@@ -304,7 +304,7 @@ _FILL = [
     select made(7, n), n, now() - n * interval '1 minute' from generate_series(1, 2000) as n
     """,
 ]
-# Of 2,000 terms some are in half of the texts and most in few, as in real texts. The embedded messages have terms.
+# As in real texts, some of 2,000 terms are in half of the texts, and most are in few. The embedded messages have terms.
 _TERMS = [
     """
     create table salts as
@@ -424,18 +424,18 @@ async def fill(url: str, settings: Settings) -> None:
 
 
 async def _make_visible(connection: Any) -> None:
-    """Vacuum until every page is known to be visible to all: another session's snapshot may stand in the way."""
+    """Vacuum until every page is marked all-visible, which another session's snapshot can prevent."""
     for _ in range(100):
         if not await connection.fetchval(_NOT_VISIBLE):
             return
         await asyncio.sleep(0.1)
         await connection.execute("vacuum (freeze)")
-    raise AssertionError("a snapshot that is held for long keeps pages from being visible to all")
+    raise AssertionError("a long-lived snapshot prevents pages from being all-visible")
 
 
 async def _copy_vectors(connection: Any, dimensions: int) -> None:
     chunks = await connection.fetch(_CHUNKS)
-    # As many different vectors as make no two neighbours equal; numpy would spend seconds on one for each.
+    # Enough different vectors that no two neighbours are equal; numpy would take seconds for one for each row.
     vectors = np.random.default_rng(1).standard_normal((2_048, dimensions), dtype=np.float32)
     halves, bits = vectors.astype(">f2"), signatures(vectors)
     await _copy(
@@ -469,7 +469,8 @@ def _uuids(rows: list[Any], column: str) -> NDArray[Any]:
 
 
 def _stored(halves: NDArray[Any], bits: Any, count: int) -> dict[str, NDArray[Any]]:
-    """So many vectors and signatures as COPY reads them: a halfvec begins with its width, bits with their number."""
+    """This number of vectors and signatures in COPY's format: a halfvec begins with its width, bits with their
+    number."""
     chosen = np.arange(count) % len(halves)
     width, length = halves.shape[1], signature_bits(halves.shape[1])
     embedding = np.zeros(len(halves), dtype=[("width", ">i2"), ("unused", ">i2"), ("numbers", ">f2", (width,))])
@@ -480,7 +481,7 @@ def _stored(halves: NDArray[Any], bits: Any, count: int) -> dict[str, NDArray[An
 
 
 async def _copy(connection: Any, table: str, count: int, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Send columns down a binary COPY, all rows at once."""
+    """Send columns in a binary COPY, all rows together."""
     row: list[Any] = [("count", ">i2")]
     for name, values in columns.items():
         row += [(f"{name} size", ">i4"), (name, values.dtype)]
@@ -498,7 +499,7 @@ async def _make(folder: Path, version: Any) -> None:
     try:
         await apply_migrations(settings, server.url)
         await fill(server.url, settings)
-        # What was committed without waiting for the disk must outlast the end of the server.
+        # Commits that did not wait for the disk must survive the end of the server.
         connection = await asyncpg.connect(server.url)
         await connection.execute("checkpoint")
         await connection.close()

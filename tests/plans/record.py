@@ -1,4 +1,4 @@
-"""`make baseline`: record the plans of statements on databases made for it, of PostgreSQL 18 and then 16."""
+"""`make baseline`: records the plans of statements on new databases, on PostgreSQL 18 and then 16."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Every statement runs with its recorded plans, and a change of plan is detected.
 
-The database takes some ten seconds to fill, so all tests that need it stand in this file.
+Filling the database takes about ten seconds, so all tests that need it are in this file.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from tests.server_process import clean_environment
 from tests.sql.checker import ROOT
 
 STATEMENTS = load_statements(ROOT / "sql")
-# As `Recorder.in_order` has them: those that write leave pages behind that index-only scans look up.
+# In the order of `Recorder.in_order`, since writing statements leave pages that index-only scans must visit.
 PLANNED = sorted((one for one in STATEMENTS.values() if has_plan(one)), key=lambda one: (writes(one), one.name))
 
-# Run by people, now and then, or for what the service measures of itself: they may read much.
+# Statements that people run occasionally, or that measure the service; they may read much.
 FOR_PEOPLE = ("calibration/", "catalogue/", "doctor/", "samples/")
 # Statements that read a whole table on purpose.
 READ_WHOLE = {
@@ -49,7 +49,7 @@ READ_WHOLE = {
 }
 MOST_ROWS = 1_000
 _INDEX = re.compile(r" (?:using|Conflict Arbiter Indexes:) ([\w…]+)")
-# Statements of which a step takes more rows in hand, by custom plans.
+# Statements with a step that processes more rows in custom plans.
 READ_MANY = {
     "collection_files/list": "reads the files of a collection until a page of them has the status that is asked for",
     "collections/delete": "takes a batch of files out of a collection, of at most `max_rows`",
@@ -70,7 +70,7 @@ READ_MANY = {
     "message_search/hybrid_exact": "as message_search/exact, and scores the candidates of the keywords",
     "message_search/keyword": "scores the candidates of the keywords, as many as the budget allows",
     "message_search/size": "counts as far as the lane depends on it",
-    "samples/document": "sorts a tenant's documents, and is run by people only",
+    "samples/document": "sorts a tenant's documents, and only people run it",
     "search/bits": "compares the signatures of a tenant",
     "search/bits_all": "compares the signatures of a tenant",
     "search/exact": "compares all vectors of a tenant of few",
@@ -110,19 +110,19 @@ def test_recorded_plans_are_acceptable(statement: Statement) -> None:
 
 
 def read_whole(statement: Statement) -> set[tuple[str, str]]:
-    """The tables that recorded plans of a statement read whole, with its name."""
+    """The tables that recorded plans of a statement read completely, with its name."""
     lines = (re.search(r"Seq Scan on (\w+)", line) for _, line in recorded_lines(statement))
     return {(statement.name, match[1]) for match in lines if match}
 
 
 def most_rows(statement: Statement) -> int:
-    """The most rows that a step of its recorded custom plans takes in hand."""
+    """The maximum number of rows that a step of its recorded custom plans processes."""
     lines = (re.search(r"rows <= (\d+)", line) for place, line in recorded_lines(statement) if "custom" in place)
     return max((int(match[1]) for match in lines if match), default=0)
 
 
 def recorded_lines(statement: Statement) -> Iterator[tuple[str, str]]:
-    """Every line of the recorded plans, with the place where it stands."""
+    """Every line of the recorded plans, with its place."""
     for case in plan_file(statement).cases:
         for kind, recorded in case.shapes.items():
             for line in recorded.splitlines():
@@ -140,7 +140,7 @@ def test_every_plan_file_belongs_to_a_statement() -> None:
     assert named == {statement.name for statement in PLANNED}
 
 
-# A statement, what is changed in it, and a line of the diff; a change that means the same makes none.
+# A statement, the change, and a line of the diff; an equivalent change has no diff.
 CHANGES = [
     ("documents/list", "limit $3::int", "limit $3::int offset 500", "(rows <= 521)"),
     ("chunks/list_by_document", "limit $4::int", "limit $4::int offset 1", "skipped <= 1)"),
@@ -164,7 +164,7 @@ CHANGES = [
 async def test_a_changed_statement_fails_with_the_diff_of_its_plan(
     recorder: Recorder, filled_url: str, name: str, good: str, bad: str, shown: str
 ) -> None:
-    # Writes that were rolled back have left pages that index-only scans look up.
+    # Writes that were rolled back have left pages that index-only scans must visit.
     connection = await asyncpg.connect(filled_url)
     await connection.execute("vacuum (freeze)")
     await connection.close()
@@ -180,7 +180,7 @@ async def test_a_changed_statement_fails_with_the_diff_of_its_plan(
     assert not shown or ("\n--- recorded\n+++ now\n" in told and "\n+" in told), told
 
 
-# Indexes that no plan of a statement names, and what they are for.
+# Indexes that no plan of a statement uses, with their purpose.
 WITHOUT_PLAN: dict[str, str] = {}
 INDEXES = """
     select c.relname as name, t.relname as table_name, k.conname as constraint_name
@@ -194,14 +194,14 @@ INDEXES = """
 
 
 async def test_dropping_any_index_is_detected(filled_url: str, filled: Database) -> None:
-    """Each in turn, in a transaction that is undone: a recorded plan fails, and the diff names the index."""
+    """Each is dropped in a transaction that is rolled back: a recorded plan fails, and the diff names the index."""
     examples = {
         (statement.name, case.name): await resolve(filled, statement, case.arguments)
         for statement in PLANNED
         for case in plan_file(statement).cases
     }
     unseen = []
-    # Without its index a statement may compare everything with everything: that is seen soon enough.
+    # Without its index, a statement may run very long, so its time is limited.
     settings = test_settings(statement_timeout_s=2.0)
     explainers = [await Explainer.open(settings, filled_url, STATEMENTS, kind) for kind in PLAN_KINDS]
     try:
@@ -218,7 +218,7 @@ async def test_dropping_any_index_is_detected(filled_url: str, filled: Database)
 
 
 async def is_missed(explainer: Explainer, index: Any, examples: dict[tuple[str, str], Example]) -> bool:
-    """Whether a recorded plan that goes by an index is another one when the index is dropped."""
+    """Whether a recorded plan that uses an index changes when the index is dropped."""
     shown = re.sub(r"_[0-9a-f]{32}$", "_…", index["name"])
     drop = f"drop index {index['name']}"
     if index["constraint_name"]:
@@ -242,7 +242,7 @@ async def is_missed(explainer: Explainer, index: Any, examples: dict[tuple[str, 
 
 
 def recorded_with(index: str, explainer: Explainer) -> Iterator[tuple[Statement, Case, str]]:
-    """The recorded plans, of the explainer's kind and server, that go by an index; first those of the service."""
+    """The recorded plans of the explainer's kind and server that use an index, those of the service first."""
     for statement in sorted(PLANNED, key=lambda one: one.name.startswith(FOR_PEOPLE)):
         for case in plan_file(statement).cases:
             recorded = case.shape(explainer.kind, explainer.server_version)
@@ -251,7 +251,7 @@ def recorded_with(index: str, explainer: Explainer) -> Iterator[tuple[Statement,
 
 
 MISJUDGED = "select d.id from documents as d where md5(d.user_id::text) = md5({largest}::text)"
-# What is planted and how the session is set for it; the kind of what is found, and a part of how it is said.
+# The planted statement and its session settings; the kind of the finding, and a part of its text.
 PLANTED = [
     ("", "select c.id from chunks as c where c.content like 'x%'", "sequential scan", "all of chunks, 68,061 rows"),
     ("", "select c.id from chunks as c where c.content like 'x%'", "rows removed", "away 68,061 rows and keeps 0"),
@@ -280,7 +280,7 @@ async def test_problems_of_a_plan_are_found(planted: Planted, before: str, text:
 
 GOOD = [
     "select d.id from documents as d where d.user_id = {largest} order by d.id limit 20",
-    # The scan is stopped by LIMIT: that it gives fewer rows than it could is no wrong estimate.
+    # LIMIT stops the scan, so its small number of rows is not a wrong estimate.
     "select d.id from documents as d where d.user_id = {largest} limit 1",
     "select v.chunk_id from chunk_vectors as v where v.user_id = {indexed} order by v.signature <~> {query} limit 150",
     "select u.id from users as u",
@@ -291,7 +291,7 @@ GOOD = [
 async def test_no_problem_is_found_in_a_good_plan(planted: Planted, text: str) -> None:
     findings = find(await planted("set local hnsw.iterative_scan = relaxed_order", text))
 
-    # On a machine with other work everything may be slow.
+    # On a busy machine, everything may be slow.
     assert [finding for finding in findings if finding.kind != "slow"] == []
 
 
@@ -300,7 +300,7 @@ Planted = Callable[[str, str], Awaitable[QueryPlan]]
 
 @pytest_asyncio.fixture
 async def planted(filled_url: str, filled: Database) -> AsyncIterator[Planted]:
-    """Run a text under EXPLAIN, after another that prepares for it; both are undone."""
+    """Run a text under EXPLAIN, after a preparing one; both are rolled back."""
     references = {"largest": "@tenant.user_id", "indexed": "@indexed_tenant.user_id", "query": "@vector.signature"}
     samples = await resolve(filled, replace(STATEMENTS["search/index"], parameters=tuple(
         Parameter(name, "text") for name in references
@@ -334,7 +334,7 @@ async def test_a_plan_is_drawn_with_its_problems_marked(planted: Planted) -> Non
 
 
 async def run_cabinet(*arguments: str, exit_code: int = 0) -> str:
-    """What a command prints, or says is wrong; it must end with this code."""
+    """The output or the error of a command, which must exit with this code."""
     environment = clean_environment(CABINET_LOG_LEVEL="warning")
     command = [str(Path(sys.executable).parent / "cabinet"), *arguments]
     process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)

@@ -1,4 +1,4 @@
-"""Plan files: recording keeps the hand-written parts, and errors name the file."""
+"""Plan files: recording keeps the parts that people wrote, and errors name the file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_recording_plans_keeps_what_people_wrote(path: Path) -> None:
     assert path.read_text().startswith(WRITTEN.partition("\n\n[next")[0])
     assert f"custom = '''\n{PLAN}\n'''\n" in path.read_text()
     assert read_plan_file(path).case("first_page").shape("generic", 16) == f"{PLAN}\n"
-    assert not record_shapes(path, {"first_page": {"custom": PLAN}}, 18), "and the same again changes nothing"
+    assert not record_shapes(path, {"first_page": {"custom": PLAN}}, 18), "recording again changes nothing"
 
 
 def test_a_plan_within_the_bounds_does_not_change_the_file(path: Path) -> None:

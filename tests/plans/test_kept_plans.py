@@ -1,4 +1,4 @@
-"""A statement whose plan is kept has the same plan for all values."""
+"""A statement with a kept plan has the same plan for all values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STEP = re.compile(r"(\w+(?: \w+)* Join|Nested Loop)|using (\w+)|(Seq Scan on \w
 
 
 def steps(plan: str) -> list[str]:
-    """The joins and the indexes of a plan in order. A bitmap scan of an index counts as a scan of it."""
+    """The joins and the indexes of a plan, in order. A bitmap scan of an index counts as a scan of it."""
     lines = [line for line in plan.splitlines() if "  (" in line or "using" in line]
     return [next(filter(None, match.groups())) for line in lines for match in _STEP.finditer(line)]
 

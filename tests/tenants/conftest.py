@@ -1,4 +1,4 @@
-"""A second Cabinet, which imports the tenants of the first."""
+"""A second database, into which tenants of the first are imported."""
 
 from __future__ import annotations
 

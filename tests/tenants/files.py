@@ -24,7 +24,7 @@ def lines_of(export: bytes) -> list[dict[str, Any]]:
 
 
 def file_of(lines: list[dict[str, Any]], *, ensure_ascii: bool = False) -> io.BytesIO:
-    """A file of these lines whose last one says what stands before it."""
+    """A file of these lines with a correct last line."""
     texts = [json.dumps(line, ensure_ascii=ensure_ascii).encode() + b"\n" for line in lines[:-1]]
     rows = Counter(line["line"] for line in lines[1:-1])
     end = {"line": "end", "rows": rows, "sha256": hashlib.sha256(b"".join(texts)).hexdigest()}

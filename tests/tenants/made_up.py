@@ -19,14 +19,14 @@ from tests.database.conftest import make_user
 DIMENSIONS = 256
 _TERMS = StoredTerms("english")
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-# Of Unicode beyond ASCII, so that what is not kept to the byte is seen.
+# With characters beyond ASCII, so that any changed byte is detected.
 _SENTENCE = 'Number {number}: die Öffnung der Kuppel dauert 2 µs – quote " and backslash \\, tab \t, 🦊.\n'
 
 
 async def make_large_user(
     database: Database, *, documents: int, chunks_each: int, conversations: int, messages_each: int, seed: int = 7
 ) -> UUID:
-    """Store a user with so many documents of so many chunks, and so many conversations of so many messages."""
+    """Store a user with these numbers of documents and chunks, and of conversations and messages."""
     user_id = await make_user(database, f"large{seed}@example.org")
     random = np.random.default_rng(seed)
     for first in range(0, documents, 50):
@@ -165,7 +165,7 @@ def _vectors(count: int, random: np.random.Generator) -> tuple[list[HalfVector],
 
 
 def id_of(kind: int, *numbers: int) -> UUID:
-    """An id that sorts as the numbers do."""
+    """An id that sorts like the numbers."""
     high, low = (*numbers, 0)[:2]
-    # The version stands between the bits of the number.
+    # The version is between the bits of the number.
     return UUID(int=(kind << 112) | (high >> 12 << 80) | (0x7 << 76) | ((high & 0xFFF) << 64) | low)

@@ -1,11 +1,11 @@
-"""All rows of a tenant, found through the system catalogs, so that no table can be forgotten."""
+"""All rows of a tenant, found with the system catalogs, so that no table can be missed."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
-# A hash of the rows of a tenant in the order of their keys, `{left_out}` as an array of the columns that do not count.
+# A hash of the rows of a tenant in the order of their keys; `{left_out}` is an array of the ignored columns.
 HASH = """
 select encode(sha256(convert_to(coalesce(string_agg(r.line, e'\\n' order by r.line), ''), 'UTF8')), 'hex')
 from (select (to_jsonb(t) - {left_out}::text[])::text as line from {table} as t where t.{column} = $1) as r
@@ -13,7 +13,7 @@ from (select (to_jsonb(t) - {left_out}::text[])::text as line from {table} as t 
 
 
 async def tenant_tables(connection: Any) -> dict[str, list[str]]:
-    """Each table with a column `user_id`, and `users`: its columns."""
+    """Each table with a column `user_id`, and `users`, with its columns."""
     rows = await connection.fetch(
         "select c.relname, array_agg(a.attname::text order by a.attnum) as columns"
         " from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
@@ -26,7 +26,7 @@ async def tenant_tables(connection: Any) -> dict[str, list[str]]:
 
 
 async def hashes(connection: Any, user_id: UUID, left_out: dict[str, list[str]]) -> dict[str, str]:
-    """A hash of what each table holds of a tenant, without the columns in `left_out`; `[]`: without the table."""
+    """A hash of the rows of a tenant in each table, without the columns in `left_out`; `[]` omits the table."""
     return {
         table: await connection.fetchval(
             HASH.format(
@@ -42,9 +42,9 @@ async def hashes(connection: Any, user_id: UUID, left_out: dict[str, list[str]])
 
 
 async def mentions(connection: Any, user_id: UUID) -> dict[str, int]:
-    """The rows of every table of every schema in which the id stands, in whatever column, as text or as bytes.
+    """The rows of every table of every schema that contain the id in any column, as text or as bytes.
 
-    And the names of tables and indexes with it, as `pg_class`.
+    This includes the names of tables and indexes, as `pg_class`.
     """
     tables = await connection.fetch(
         "select format('%I.%I', n.nspname, c.relname) as name from pg_class c"

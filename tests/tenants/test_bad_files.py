@@ -1,4 +1,4 @@
-"""Files that are not exports, or were altered, are refused with the line, and nothing is stored."""
+"""Files that are not exports or were altered are refused with the number of the line, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_a_truncated_file_is_refused(elsewhere: Database, observer: Any, e
 
 
 async def test_an_altered_file_is_refused(elsewhere: Database, observer: Any, export: bytes) -> None:
-    """One character of one line is another, but the line can still be read."""
+    """One character of one line is changed, but the line can still be read."""
     lines = export.splitlines(keepends=True)
     last = str(len(lines))
     for number, line in enumerate(lines[1:-1], start=1):
@@ -110,10 +110,10 @@ def _of(table: str, **changes: Any) -> Callable[[Line], Line]:
 
 SHORT_VECTOR = base64.b64encode(b"\0" * 100).decode()
 NAN_VECTOR = base64.b64encode(b"\xff\x7f" * 256).decode()
-# What no Cabinet writes, with a last line that fits it: the change, the kind of row, and what the complaint says.
+# Invalid contents with a correct last line: the change, the kind of row, and the error.
 FORGED: dict[str, tuple[Callable[[Line], Line], str, str]] = {
     "a field is missing": (lambda line: {k: v for k, v in line.items() if k != "filename"}, "documents", "filename"),
-    "a field is too many": (_of("documents", colour="red"), "documents", "colour"),
+    "an unknown field": (_of("documents", colour="red"), "documents", "colour"),
     "a number for a text": (_of("documents", filename=5), "documents", "filename must be a string, not 5"),
     "no base64": (_of("document_contents", content="***"), "document_contents", "(?i)base64"),
     "no id": (_of("chunks", id="no-id"), "chunks", "UUID"),
@@ -152,7 +152,7 @@ async def test_a_row_that_cannot_be_stored_is_refused(elsewhere: Database, obser
 
 
 def forged_file(lines: list[Line]) -> BytesIO:
-    """As `file_of`; half a character is written as JSON may write it."""
+    """Like `file_of`, with half a character written in JSON's form."""
     try:
         return file_of(lines)
     except UnicodeEncodeError:

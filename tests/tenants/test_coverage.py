@@ -67,7 +67,7 @@ async def test_an_erasure_counts_the_rows_of_every_table(observer: Any) -> None:
 
 
 async def test_no_other_table_references_a_tenant(observer: Any) -> None:
-    """A table of theirs that names them otherwise than by `user_id` would be missed by all of the above."""
+    """The tests above would miss a tenant table that refers to users in another column than `user_id`."""
     referring = await observer.fetch(
         "select distinct c.conrelid::regclass::text as name from pg_constraint as c"
         " where c.contype = 'f' and c.confrelid = any(array(select t::regclass from unnest($1::text[]) as t))",

@@ -1,4 +1,4 @@
-"""After an erasure, no table of the database contains the id, whatever ran concurrently."""
+"""After an erasure, no table of the database contains the id, regardless of concurrent work."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.tenants.stored import mentions
 
 
 async def test_no_table_contains_the_id_after_an_erasure(service: Service) -> None:
-    """Found by the catalogue of the database, in every column of every table and in every name."""
+    """The catalogs of the database are used to search every column of every table and every name."""
     tenant, other = await new_tenant(service), await new_tenant(service)
     ids, others = await ids_of(tenant), await ids_of(other)
     path = f"/conversations/{ids['conversation_id']}/messages"
@@ -47,7 +47,7 @@ async def test_no_table_contains_the_id_after_an_erasure(service: Service) -> No
         assert await mentions(connection, UUID(tenant.id)) == {}
     assert answer["id"] == tenant.id
     assert answer["index_left"] is None
-    # What the server adds to by itself.
+    # Tables that the server itself writes.
     growing = {"usage_days", "term_samples", "term_stats"}
     assert {table: count for table, count in answer["rows"].items() if count and table not in growing} == {
         **{table: count for table, count in before.items() if table not in growing}, "users": 1,
@@ -102,7 +102,7 @@ async def test_an_erasure_waits_for_running_work_and_deletes_its_rows(
 
 
 async def test_later_requests_find_no_user(database: Database, observer: Any) -> None:
-    """An upload and an append that begin while the erasure has everything in its hands."""
+    """An upload and an append begin while the erasure holds all locks."""
     user_id = await make_user(database)
     conversation_id = await _converse(database, user_id)
     async with database.transaction() as transaction:
@@ -168,7 +168,7 @@ async def _append(queries: Any, user_id: UUID, conversation_id: UUID) -> None:
 
 
 async def _waits(observer: Any) -> bool:
-    # A transaction sees the sessions as they were at its first look, unless it forgets them.
+    # A transaction keeps its first snapshot of the sessions until it clears the snapshot.
     await observer.execute("select pg_stat_clear_snapshot()")
     return bool(
         await observer.fetchval(
@@ -209,7 +209,7 @@ async def test_a_large_tenant_is_erased_in_parts(
 
 
 async def test_collections_are_erased_in_parts(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the route, as of a user whose collections are too many for one statement; and one of the readers."""
+    """A user with too many collections for one statement, and a reader, are erased by the route."""
     monkeypatch.setattr(erase, "_OWNERS_AT_ONCE", 2)
     owner, reader = await new_tenant(service), await new_tenant(service)
     document = (await owner.ready_document("tide.txt", "The tide."))["id"]
@@ -232,14 +232,14 @@ async def test_an_interrupted_erasure_can_be_continued(
     monkeypatch.setattr(erase, "_OWNERS_AT_ONCE", 3)
     user_id = await make_large_user(database, documents=10, chunks_each=2, conversations=5, messages_each=1)
     async with observer.transaction():
-        # The third part waits for this, and is cancelled there.
+        # The third part waits for this lock, and is cancelled.
         await observer.execute("select from documents where id = $1 for update", id_of(1, 6))
         erasing = asyncio.create_task(erase_user(database, user_id))
         await until(lambda: _waits(observer))
         erasing.cancel()
         await asyncio.wait([erasing])
         assert erasing.cancelled()
-        # The pool cancels the statement in a task of its own.
+        # The pool cancels the statement in a separate task.
         await until(lambda: _has_ended(observer))
     assert await observer.fetchval("select count(*) from documents") == 4
     # The next sweep erases the remaining rows of the deleted documents; the totals do not count them.
@@ -266,7 +266,7 @@ async def test_an_erasure_drops_the_index_of_a_large_tenant(database_url: str) -
 
 
 async def test_an_index_that_cannot_be_dropped_is_named(database_url: str) -> None:
-    """Another session is changing indexes; the next plan drops what is left."""
+    """Another session is changing indexes; the next plan drops the remaining index."""
     async with running_service(test_settings(worker_concurrency=0), database_url) as service:
         tenant = await _indexed(service)
         builder = await IndexBuilder.open(service.url, service.services.database.statements)
@@ -281,7 +281,7 @@ async def test_an_index_that_cannot_be_dropped_is_named(database_url: str) -> No
 
 
 async def _indexed(service: Service) -> Tenant:
-    """A tenant with an index of their own."""
+    """A tenant with an own index."""
     user_id = await make_large_user(
         service.services.database, documents=2, chunks_each=10, conversations=0, messages_each=0
     )

@@ -28,14 +28,14 @@ from tests.tenants.files import exported, file_of, lines_of
 from tests.tenants.made_up import id_of, make_large_user
 from tests.tenants.stored import hashes, mentions, tenant_tables
 
-# What is another Cabinet's own: its keys, its queues, and what its plans allow.
+# These belong to the other Cabinet: its keys, its queues, and its plans.
 LEFT_OUT: dict[str, list[str]] = {
     "api_keys": [],
     "idempotency_keys": [],
     "uploads": [],
     "upload_parts": [],
     "upload_bytes": [],
-    # A worker recomputes what these have.
+    # A worker recomputes these tables.
     "chunk_terms": [],
     "message_terms": [],
     "term_samples": [],
@@ -66,7 +66,7 @@ async def connected(url: str) -> AsyncIterator[Any]:
 
 
 async def filled(tenant: Tenant) -> str:
-    """Everything that a tenant can have, through the routes, until nothing is left to be done.
+    """Create all kinds of data of a tenant through the routes, and wait until no work is left.
 
     Returns the id of a conversation that is bound to a collection.
     """
@@ -94,13 +94,13 @@ async def filled(tenant: Tenant) -> str:
     bound = await tenant.conversation(title="Bound", collection_ids=[collection])
     await read_otherwise(tenant, kept["id"])
     ok(await tenant.post("/keys", json={"name": WORDS}), 201)
-    # What was cited is gone: the citation still reads.
+    # The cited document is deleted, but the citation keeps its text.
     await tenant.delete(f"/documents/{cited['id']}")
     return str(bound["id"])
 
 
 async def read_otherwise(tenant: Tenant, document_id: str) -> None:
-    """Add a document that a collection has to another, in chunks of other sizes."""
+    """Add a document of one collection to another one, in chunks of other sizes."""
     store = ok(await tenant.post("/v1/vector_stores", json={"name": "other chunks"}))["id"]
     path, sizes = f"/v1/vector_stores/{store}/files", {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 50}
     file_id = "file-" + UUID(document_id).hex
@@ -171,7 +171,7 @@ async def test_a_moved_tenant_is_unchanged(
 async def test_a_large_moved_tenant_is_unchanged(
     database: Database, second: Database, database_url: str, second_url: str
 ) -> None:
-    """Many pages of everything, and documents that are larger than a page."""
+    """There are many pages of every table, and documents that are larger than a page."""
     user_id = await make_large_user(database, documents=105, chunks_each=2, conversations=105, messages_each=3)
     big = await make_large_user(database, documents=2, chunks_each=550, conversations=1, messages_each=550, seed=8)
     async with connected(database_url) as first, connected(second_url) as then:
@@ -225,7 +225,7 @@ async def test_changes_during_an_export_are_complete_or_repaired(
     async with connected(second_url) as then:
         rows = await then.fetch("select id, status, chunk_count from documents order by id")
         states = {row["id"]: (row["status"], row["chunk_count"]) for row in rows}
-        # Deleted before its bytes were read; between two of its pages; changed between two of its pages.
+        # Deleted before its bytes were read; deleted between two of its pages; changed between two of its pages.
         assert documents[1] not in states
         assert states[documents[2]] == states[documents[3]] == ("processing", 0)
         assert {states[documents[number]] for number in (0, 4, 5, 6, 7)} == {("ready", 7)}
@@ -245,7 +245,7 @@ async def test_changes_during_an_export_are_complete_or_repaired(
 async def _disturb(
     first: Any, database: Database, user_id: UUID, table: str, documents: list[UUID], conversations: list[UUID]
 ) -> None:
-    """Change something right after the first page of a table was read."""
+    """Change rows right after the first page of a table was read."""
     if table == "documents":
         await database.exec("documents/delete", user_id=user_id, document_id=documents[1], max_parts=2)
     elif table == "chunks":
@@ -323,7 +323,7 @@ async def test_vectors_of_another_model_are_refused_or_omitted(
         counts = {table: await then.fetchval(f"select count(*) from {table}") for table in await tenant_tables(then)}
         assert counts["chunks"] == counts["chunk_vectors"] == counts["message_vectors"] == 0
         assert (counts["ingestion_jobs"], counts["message_jobs"], counts["messages"]) == (2, 2, 4)
-    # What is queued is read from its bytes and embedded, as any upload is.
+    # Queued documents are read from their bytes and embedded, like any upload.
     async with running_service(test_settings(), second_url) as service:
         acting = {"Cabinet-User": str(user_id)}
         for document in ok(await service.call("GET", "/documents", headers=acting))["data"]:
@@ -363,14 +363,14 @@ async def test_the_commands_move_a_user_through_a_pipe(database: Database, datab
     assert done.stdout.endswith(f"cabinet key create {user_id}\n")
     async with connected(database_url) as first, connected(second_url) as then:
         before, after = await hashes(first, user_id, LEFT_OUT), await hashes(then, user_id, LEFT_OUT)
-        # With whom a collection is shared is not part of an export, so that an import lets nobody in.
+        # The readers of a collection are not part of an export, so an import shares nothing.
         assert before.pop("collection_readers") != after.pop("collection_readers")
         assert await then.fetchval("select count(*) from collection_readers") == 0
         assert after == before
 
 
 async def collect(database: Database, user_id: UUID) -> None:
-    """Make a shared collection of two documents, which came in a batch."""
+    """Make a shared collection of two documents, which were added in a batch."""
     collection = await database.one(
         "collections/create", user_id=user_id, name="Sea", description=None, metadata={},
         expires_after_s=None, max_collections=1,

@@ -1,5 +1,5 @@
-"""The operator, not the file, decides the plan, the use, and whom an import erases; and a file costs no more than it
-should."""
+"""The operator, not the file, determines the plan, the usage and the erased user of an import; the cost of a file is
+bounded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TODAY = "2026-11-28"
 
 @pytest_asyncio.fixture
 async def crafted(database: Database, observer: Any) -> list[dict[str, Any]]:
-    """The lines of an export whose user has given themselves the plan `pro` and a negative use."""
+    """The lines of an export that was changed to the plan `pro` and a negative usage."""
     user_id = await make_large_user(database, documents=1, chunks_each=1, conversations=0, messages_each=0)
     lines = lines_of(await exported(database, user_id))
     await observer.execute("delete from users")
@@ -34,7 +34,7 @@ async def crafted(database: Database, observer: Any) -> list[dict[str, Any]]:
 
 
 async def stored(observer: Any) -> tuple[str, list[int]]:
-    """The plan of the only user, and the tokens of each row of their usage."""
+    """The plan of the only user, and the tokens in each row of their usage."""
     plan = await observer.fetchval("select plan from users")
     return plan, [row[0] for row in await observer.fetch("select tokens from usage_days order by tokens")]
 
@@ -65,7 +65,7 @@ async def test_an_unknown_plan_is_refused(database: Database, observer: Any, cra
 async def test_a_file_erases_nobody_else_than_the_operator_names(
     database: Database, observer: Any, crafted: list[dict[str, Any]]
 ) -> None:
-    """The file names a victim. The operator wants to replace somebody else."""
+    """The file names a victim, but the operator wants to replace another user."""
     await import_user(database, file_of(crafted))
     victim = UUID(crafted[0]["user_id"])
     email = await observer.fetchval("select email from users")
@@ -83,7 +83,7 @@ async def test_a_file_erases_nobody_else_than_the_operator_names(
 async def test_an_external_id_comes_with_the_user_and_names_whom_to_replace(
     database: Database, observer: Any, crafted: list[dict[str, Any]]
 ) -> None:
-    del crafted[1]["external_id"]  # as earlier releases exported
+    del crafted[1]["external_id"]  # The form of earlier releases.
     await import_user(database, file_of(crafted))
     assert await observer.fetchval("select external_id from users") is None
     crafted[1]["external_id"] = "customer 42"
@@ -128,7 +128,7 @@ def _row(kind: str, size: int) -> bytes:
     return b'{"line":"' + kind.encode() + b'","x":"' + b"x" * size + b'"}\n'
 
 
-# The texts are made by the test that needs them: each process of a run imports this file.
+# The test makes the texts when it needs them, since each process of a run imports this file.
 @pytest.mark.parametrize(
     ("body", "line", "complaint"),
     [

@@ -17,7 +17,7 @@ DIMENSIONS = 256
 
 
 async def upload(database: Database, user_id: UUID, filename: str, replaces: str | None = None) -> UUID:
-    """Create a document, whose job is in the queue."""
+    """Create a document with a job in the queue."""
     row = await database.one(
         "documents/create", user_id=user_id, filename=filename, file_type="text", metadata={}, content=b"text",
         content_hash=UUID(int=1), replaces=replaces, expires_at=None, is_read=True,
@@ -44,7 +44,7 @@ async def begun(queue: Queue) -> Job:
 
 
 async def terms_of(connection: Any) -> dict[UUID, tuple[UUID, UUID, frozenset[int], str]]:
-    """By chunk: the user, the document, the keys and the weights."""
+    """For each chunk: the user, the document, the keys and the weights."""
     rows = await connection.fetch(
         "select chunk_id, user_id, document_id, keys, weights::text as weights from chunk_terms"
     )

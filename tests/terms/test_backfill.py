@@ -1,4 +1,4 @@
-"""Texts without terms get them in the background: after an upgrade, after an import, and in spite of interruptions."""
+"""Texts without terms get them in the background, after an upgrade or an import, in spite of interruptions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MESSAGES = (
 
 
 async def forget_terms(connection: Any) -> None:
-    """As it is right after an upgrade."""
+    """The state right after an upgrade."""
     await connection.execute("truncate chunk_terms, message_terms, term_samples, term_stats")
     await connection.execute("insert into term_jobs (user_id) select id from users")
 
@@ -68,7 +68,7 @@ async def test_only_missing_terms_are_added_and_a_step_that_is_lost_is_done_agai
     await observer.execute("insert into term_jobs (user_id) select id from users")
     work = Backfill(database, StoredTerms())
     await work.step()
-    # A worker that has claimed the job and died: nobody has it until its lease ends.
+    # A worker has claimed the job and died: no other worker gets it until its lease ends.
     assert await database.one("terms/claim", lease_s=60) is not None
     assert not await work.step()
     await observer.execute("update term_jobs set due_at = now()")
@@ -91,7 +91,7 @@ async def test_texts_in_scripts_with_stems_get_new_terms_after_an_upgrade(databa
     assert len(await terms_of(observer)) == len(chunks) - 3
     assert await observer.fetchval("select count(*) from message_terms") == len(messages) - 1
     work = Backfill(database, StoredTerms())
-    # Workers of the earlier version may be there for a while.
+    # Workers of the earlier version may still run for a while.
     assert not await work.step()
     assert await observer.fetchval("select count(*) from term_jobs where user_id = $1", tenant) == 1
     await observer.execute("update term_jobs set due_at = now()")
@@ -113,7 +113,7 @@ async def test_texts_that_are_deleted_or_stored_meanwhile_do_not_stop_it(databas
     await forget_terms(observer)
 
     class Slow(StoredTerms):
-        """While terms are found, somebody deletes a document and another worker adds the terms of all others."""
+        """While terms are found, a document is deleted, and another worker adds the terms of all others."""
 
         is_done = False
 

@@ -1,4 +1,4 @@
-"""The terms of a batch of texts are those of each text by definition, and the words those of the regular expression."""
+"""The terms of a batch equal those of each text by definition, and the words equal those of the regular expression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each text has the stems of its language, and a query finds it in any language."""
+"""Each text has the stems of its language, and queries find texts in any language."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_query_has_a_term_of_each_of_its_words_in_a_text_of_any_language(
     asked = words.query(" ".join(query), words.languages)
     for word in asked:
         assert stored.keys() & word.keys(), (query, text)
-    # Without other languages, a query is that of the language of the settings.
+    # Without other languages, a query uses the language of the settings.
     alone = words.query(" ".join(query), ())
     assert {one: counts[language] for word in alone for one, counts in word.items()} == words.own.query(
         " ".join(query)

@@ -13,7 +13,7 @@ _TABLES = (splitting._any_word, words._many_marks)
 
 @pytest.fixture
 def forgotten() -> None:
-    """A process that has made no tables yet."""
+    """A process that has not made any tables yet."""
     for table in _TABLES:
         table.cache_clear()
 

@@ -1,4 +1,4 @@
-"""The shares of terms: exact for small tenants, near for large ones, renewed by growth, and never another tenant's."""
+"""The shares of terms: exact for small tenants, approximate for large ones, renewed by growth, never shared."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def sample_of(connection: Any, user_id: UUID, kind: str = "chunk") -> tupl
 
 
 def texts_of(count: int, seed: int) -> list[str]:
-    """Texts in which word k is with a probability of about 1 / k."""
+    """Texts that contain word k with a probability of about 1 / k."""
     draw = random.Random(seed)
     return [
         " ".join(f"word{chr(97 + k % 26)}{chr(97 + k // 26)}" for k in range(200) if draw.random() < 1 / (k + 1)) or "x"
@@ -71,7 +71,7 @@ async def test_a_small_tenant_is_counted_exactly(database: Database, observer: A
     exact = exact_shares(texts)
     kept = await shares_of(observer, user_id)
     assert kept == {each: pytest.approx(share) for each, share in exact.items() if share * 60 > 1.5}
-    # A term that is not kept is in one of the sixty.
+    # A term that is not kept is in one of the sixty texts.
     count, sampled, other_share = await sample_of(observer, user_id)
     assert (count, sampled) == (60, 60)
     assert other_share == pytest.approx(1 / 60)
@@ -79,7 +79,7 @@ async def test_a_small_tenant_is_counted_exactly(database: Database, observer: A
 
 
 async def test_thousands_of_texts_are_all_counted_and_read_once(database: Database, observer: Any) -> None:
-    """A sample of 2,000 of them, which kept terms of four texts, ranked three results of a hundred wrongly."""
+    """A sample of 2,000, which kept terms of at least four texts, ranked three of a hundred results wrongly."""
     user_id = await make_user(database)
     texts = [*texts_of(2_600, 3), "glacier", "glacier"]
     await store(database, user_id, texts)
@@ -186,7 +186,7 @@ async def test_an_erased_user_gets_no_sample(database: Database, observer: Any) 
 
 
 async def test_a_sample_and_an_erasure_wait_for_each_other(database: Database, observer: Any) -> None:
-    """Without a deadlock, which the server would end after a second."""
+    """There is no deadlock, which the server would end after a second."""
     user_id = await make_user(database)
     await store(database, user_id, ["dome"] * 3)
     await renew_sample(database, user_id, "chunk", is_forced=True)

@@ -1,4 +1,4 @@
-"""Terms are stored with their texts, and stay equal to those of a new ingestion whatever happens to the documents."""
+"""Terms are stored with their texts, and stay equal to those of a new ingestion after any changes of documents."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STEPS = 1_000
 
 
 def text_of(draw: random.Random) -> str:
-    """A text of some words; now and then one without terms."""
+    """A text of some words, occasionally one without terms."""
     return "!?" if draw.random() < 0.05 else " ".join(draw.choices(VOCABULARY, k=draw.randint(1, 30)))
 
 

@@ -32,13 +32,13 @@ def plain_bm25(query: list[str], text: list[str], texts: list[list[str]]) -> flo
         containing = sum(word in each for each in texts)
         rarity = math.log(1 + (len(texts) - containing + 0.5) / (containing + 0.5))
         tf = counts[word]
-        # BM25 has a factor of k1 + 1, which changes no order and which Lucene has dropped, too.
+        # BM25 has a factor of k1 + 1, which does not affect the order and which Lucene also omits.
         score += rarity * tf / (tf + 1.2 * (1 - 0.75 + 0.75 * len(text) / 90))
     return score
 
 
 def as_text(vector: bytes) -> str:
-    """A sparsevec of the binary format in the text format."""
+    """Convert a sparsevec from the binary to the text format."""
     count = int.from_bytes(vector[4:8], "big")
     indexes = struct.unpack_from(f">{count}i", vector, 12)
     values = struct.unpack_from(f">{count}f", vector, 12 + 4 * count)
@@ -48,7 +48,7 @@ def as_text(vector: bytes) -> str:
 
 @pytest_asyncio.fixture
 async def loop() -> asyncio.AbstractEventLoop:
-    """The loop that all tests share, for a test that is no coroutine."""
+    """The event loop that all tests share, for a test that is not a coroutine."""
     return asyncio.get_running_loop()
 
 
@@ -98,7 +98,7 @@ def test_keys_are_terms_with_the_salt_of_the_tenant() -> None:
 
 
 def test_the_salt_never_changes() -> None:
-    """It is stored in every key: with another formula nothing would be found."""
+    """It is part of every stored key: with another formula, nothing would be found."""
     assert salt(UUID(int=0)) == 0x374708FF >> 1
     assert salt(UUID("01a2072d-b1ba-76ce-b8cd-8db5ea1085b4")) == salt(UUID("01a2072d-b1ba-76ce-b8cd-8db5ea1085b4"))
 

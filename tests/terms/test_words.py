@@ -1,4 +1,4 @@
-"""The terms of words, identifiers, and scripts without spaces; and texts that are made to take long."""
+"""The terms of words, identifiers and scripts without spaces, and texts that are made to take long."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENGLISH = Words("english")
 
 
 def letters(text: str, words: Words = ENGLISH) -> list[str]:
-    """The terms of the text, as letters: these are looked up among all that the test knows."""
+    """The terms of the text as words, found among all words of the test."""
     found = words.query(text).counts
     return [each for each in KNOWN if term(each) in found]
 
@@ -94,7 +94,7 @@ def test_a_script_has_stems_of_its_own() -> None:
             assert words.query(one).counts == words.query(other).counts
             assert words.document(f"{one} codes").counts.keys() == words.document(f"codes {other}").counts.keys()
         assert Words("none").query(one).counts != Words("none").query(other).counts
-    # The language of the settings comes before that of the script.
+    # The language of the settings takes precedence over that of the script.
     special: tuple[tuple[TextLanguage, str], ...] = (("serbian", "књиге"), ("persian", "کتاب‌ها"))
     for language, word in special:
         found = Words(language).query(word).counts
@@ -144,5 +144,5 @@ def test_a_hostile_text_is_bounded(kind: str) -> None:
     started = time.process_time()
     found = ENGLISH.document(HOSTILE[kind] * 2)
     assert len(found.counts) <= MOST_TERMS
-    # Where time grew by the square of the length, this took minutes.
+    # If the time grew with the square of the length, this would take minutes.
     assert time.process_time() - started < 20

@@ -1,4 +1,4 @@
-"""Vectors that are refused, with a message that names the vector and the reason."""
+"""Refused vectors, with a message that names the vector and the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rotations: they keep lengths and angles, and give the same bytes everywhere."""
+"""Rotations keep lengths and angles, and have the same bytes everywhere."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ DIMENSIONS = [1, 2, 7, 8, 100, 129, 256, 384, 512, 768, 1000, 1023]
 
 
 def numbers(count: int, dimensions: int) -> NDArray[np.float32]:
-    """Vectors that need no random numbers, whose streams differ between libraries."""
+    """Vectors without random numbers, whose streams differ between libraries."""
     of_vector, of_dimension = np.indices((count, dimensions))
     return (((of_vector * 7_919 + (of_dimension + 1) ** 2 * 104_729) % 2_003 - 1_001) / 1_001).astype(np.float32)
 
 
 @pytest.mark.parametrize("dimensions", DIMENSIONS)
 def test_each_rotation_keeps_lengths_and_angles(dimensions: int) -> None:
-    """Exactly: the components of unit vectors are whole numbers."""
+    """The check is exact, since the components of unit vectors are whole numbers."""
     width = rotation_width(dimensions)
     assert dimensions <= width < 2 * dimensions
     both = rotated(np.eye(dimensions, dtype=np.float32), 2 * width).astype(np.float64)
@@ -44,7 +44,7 @@ def test_a_vector_is_rotated_alone_as_among_others(dimensions: int) -> None:
         np.testing.assert_array_equal(rotated(vectors[index : index + 1], 1536)[0], together[index])
 
 
-# They are stored: were they made otherwise one day, what is stored could not be compared any more.
+# Signatures are stored: if they were computed differently one day, stored ones could not be compared.
 DIGESTS = {
     8: "2eab5c2300109701",
     100: "ac0264cd4b0e7bd5",
@@ -86,7 +86,7 @@ print(forks)
 
 @pytest.mark.parametrize("dimensions", [256, 384])
 def test_a_process_that_forks_while_it_makes_its_first_signatures_does_not_hang(dimensions: int) -> None:
-    """The threads of a linear algebra library do: as root, the service forks to stop the embedded server."""
+    """With the threads of a linear algebra library, it did: as root, the service forks to stop the embedded server."""
     for _ in range(3):
         done = subprocess.run(
             [sys.executable, "-c", FORKING, str(dimensions)], capture_output=True, text=True, timeout=60, check=True

@@ -1,4 +1,4 @@
-"""Browsers: pages of allowed origins may call the service and read its answers; a prefix before the paths."""
+"""Browsers: pages of allowed origins may call the service and read its answers, also with a prefix of the paths."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_page_of_an_allowed_origin_may_call(server: ServerProcess, origin: str
 
 
 def test_a_page_may_use_the_sdk_of_the_openai_api(server: ServerProcess) -> None:
-    """The headers that `openai` of npm sends in a browser (`dangerouslyAllowBrowser`)."""
+    """The headers of the npm package `openai` in a browser (`dangerouslyAllowBrowser`)."""
     sent = [
         "authorization", "content-type", "openai-beta", "openai-organization", "openai-project", "user-agent",
         *(f"x-stainless-{name}" for name in (

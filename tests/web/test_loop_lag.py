@@ -1,4 +1,4 @@
-"""No request holds the event loop: hostile bodies for every route that takes one, sent to a real server."""
+"""No request blocks the event loop: hostile bodies for every route that takes one, sent to a real server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.hostile_bodies import bodies_like, json_bodies, multipart_bodies, upl
 from tests.loop_lag import LagServer
 from tests.routes.endpoints import ids_of_nothing, name_of, path_of, takes_body, with_body
 
-# The promise is 50 ms of a quiet machine. Processor time grows a little when other processes share the caches.
+# The promise is 50 ms on an idle machine. Processor time grows slightly when other processes share the caches.
 MOST_MS = 100.0
 UPLOAD_BYTES = 12 * 2**20
 QUERIES = [
@@ -56,7 +56,7 @@ FILLINGS = [
     "\t",
     ".",
 ]
-# Each header that the service reads, with a beginning after which it still tries to make sense of the rest.
+# Each header that the service reads, with a beginning after which it still parses the rest.
 HEADERS = {
     "If-Match": ['"a"', ""],
     "If-None-Match": ['"a"', ""],
@@ -75,7 +75,7 @@ HEADERS = {
 
 @dataclass
 class Target:
-    """The server under test, with a client, a user's key and ids of nothing but that user."""
+    """The server under test, with a client, a user's key, and ids of objects that do not exist."""
 
     server: LagServer
     client: httpx.Client
@@ -85,7 +85,7 @@ class Target:
     def held_ms(
         self, endpoint: Endpoint, content: bytes | None, kind: str, query: str, added: dict[str, str]
     ) -> tuple[float, str]:
-        """Send a request; return for how long it held the loop, and the status of the answer with the calls."""
+        """Send a request; returns how long it blocked the loop, and the status of the answer with the calls."""
         headers = {"Authorization": f"Bearer {ADMIN_KEY if endpoint.access in ('admin', 'acting') else self.key}"}
         headers |= {"Content-Type": kind} if content is not None else {}
         headers |= {"Cabinet-User": self.ids["user_id"]} if endpoint.access == "acting" else {}
@@ -105,7 +105,7 @@ class Target:
         query: str = "",
         headers: dict[str, str] | None = None,
     ) -> dict[str, str]:
-        """Send each body, up to three times, and return those that held the loop for too long each time."""
+        """Send each body up to three times, and return those that blocked the loop for too long each time."""
         held = {}
         for name, body in bodies:
             times: list[float] = []
@@ -120,7 +120,7 @@ class Target:
 
 @pytest_asyncio.fixture(scope="module")
 async def target(server: EmbeddedServer, template: str) -> AsyncIterator[Target]:
-    """A server in a process of its own, with one user."""
+    """A server in a separate process, with one user."""
     async with fresh_database(server, template) as url:
         with LagServer(url, worker_concurrency=0) as lagging, httpx.Client(base_url=lagging.url, timeout=300) as client:
             admin = {"Authorization": f"Bearer {ADMIN_KEY}"}
@@ -130,9 +130,9 @@ async def target(server: EmbeddedServer, template: str) -> AsyncIterator[Target]
 
 
 def bodies_of(endpoint: Endpoint) -> Iterator[tuple[str, bytes]]:
-    """Yield hostile bodies that the route reads, as large as it takes them."""
+    """Yield hostile bodies of the maximum size for the route."""
     size = endpoint.body_bytes or 4 * 2**20
-    # Routes of one limit read JSON in the same way.
+    # Routes with the same limit read JSON in the same way.
     if endpoint is next(one for one in with_body() if one.body_bytes == endpoint.body_bytes):
         yield from json_bodies(size)
     yield from bodies_like(endpoint.extra["example"], size)
@@ -159,7 +159,7 @@ async def test_no_body_of_the_dialect_holds_the_loop(target: Target) -> None:
 
 
 async def test_no_message_to_the_tools_holds_the_loop(target: Target) -> None:
-    """The SDK reads a message with pydantic: two million empty objects took it minutes."""
+    """The SDK parses a message with pydantic, which took minutes for two million empty objects."""
     endpoint = replace(with_body()[0], path="/mcp", access="user")
     call = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search","arguments":%s}}'
     size = 4 * 2**20 - 200
@@ -211,7 +211,7 @@ async def test_no_query_string_holds_the_loop(target: Target) -> None:
 
 
 async def test_no_answer_holds_the_loop(target: Target) -> None:
-    """Every route that reads, after the user has stored much: 31 MiB in one document, 32 MB in one conversation."""
+    """Every reading route, for a user with much data: 31 MiB in one document, 32 MB in one conversation."""
     user = {"Authorization": f"Bearer {target.key}"}
     file = {"file": ("large.txt", b"0123456789abcde\n" * (31 * 2**16))}
     document = target.client.post("/documents", files=file, headers=user).json()

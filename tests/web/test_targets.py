@@ -1,4 +1,4 @@
-"""Targets of requests that are no paths, at a server of its own, since clients do not send them."""
+"""Request targets that are not paths, sent to a separate server over a socket, since clients do not send them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.server_process import ServerProcess
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[str, int]]:
-    """Where a server listens that has ended when the tests have."""
+    """The address of a server that runs during the tests."""
     with ServerProcess() as server:
         parts = urlsplit(server.url)
         yield parts.hostname or "", parts.port or 0

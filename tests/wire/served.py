@@ -31,7 +31,7 @@ PART_BYTES = 256 * 1024
 
 
 class Application:
-    """Routes that show what arrives: `running` are the requests being worked on, `seen` all that were started."""
+    """Routes that record requests: `running` are the current ones, `seen` are all that were started."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -139,7 +139,7 @@ class Served:
 
     @property
     def open_count(self) -> int:
-        """The number of connections that the server has."""
+        """The number of connections to the server."""
         return len(self._server.server_state.connections)
 
     @property
@@ -157,7 +157,7 @@ class Served:
 
 
 class Answer:
-    """One answer as it arrived."""
+    """One received answer."""
 
     def __init__(self, head: bytes, body: bytes) -> None:
         lines = head.decode("latin-1").split("\r\n")
@@ -219,14 +219,14 @@ class Client:
         return answer
 
     def interim(self) -> int:
-        """Read the head of an interim answer; its status."""
+        """Read the head of an interim answer; returns its status."""
         while b"\r\n\r\n" not in self._received:
             self._more()
         head, _, self._received = self._received.partition(b"\r\n\r\n")
         return Answer(head, b"").status
 
     def is_closed(self) -> bool:
-        """Wait until the server closes the connection; discards what arrives before."""
+        """Wait until the server closes the connection; discards received bytes."""
         try:
             while self.socket.recv(65536):
                 pass
@@ -242,10 +242,10 @@ class Client:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds."""
+    """Wait until the condition is met."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline, "the condition never held"
+        assert time.monotonic() < deadline, "the condition was never met"
         time.sleep(0.01)
 
 

@@ -1,4 +1,4 @@
-"""How long a client may take: for a head, a body, an answer, and between requests."""
+"""The deadlines of a client: for a head, a body, an answer, and between requests."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_stalled_body_is_refused(headers: tuple[str], sent: bytes) -> None:
 
 
 def test_a_body_that_was_sent_at_once_but_for_its_end_is_refused() -> None:
-    """Speed in the past is no credit for later."""
+    """Earlier speed is not credited to later windows."""
     with served(body_timeout_s=SHORT) as server:
         client = server.client().send(post("/body", "Content-Length: 3000001") + bytes(3_000_000))
         refused(client, 408)

@@ -1,4 +1,4 @@
-"""Which beginnings of a head are waited for, and which are answered at once."""
+"""Beginnings of a head: incomplete ones are waited for, others are answered immediately."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def known_after_each_byte(head: bytes) -> int | None:
 @pytest.mark.parametrize("head", [HEAD[:end] for end in range(len(HEAD) + 1)])
 def test_each_part_of_a_head_is_waited_for(head: bytes) -> None:
     lines = lines_of_part(head)
-    # The line of the request counts once it is complete, and each field after it.
+    # The request line counts when it is complete, like each field after it.
     is_begun = len(head) >= len(b"\r\n" + LINE)
     assert lines == (head.rindex(b"\n") + 1 if is_begun else 0)
     assert known_after_each_byte(head) == lines

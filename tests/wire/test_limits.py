@@ -1,4 +1,4 @@
-"""The limits of the requests of a client: heads, bodies and waiting requests."""
+"""The limits of a client's requests: heads, bodies and waiting requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from svc.web.problems import Problem
 from svc.wire.receiving import BEGUN_BYTES, MAX_HEADERS, MAX_TARGET_BYTES, MAX_WAITING
 from tests.wire.served import Answer, Client, Served, get, post, wait_until
 
-# A chunk that is enough for the application to begin.
+# A chunk that is large enough for the application to begin.
 CHUNK = f"{BEGUN_BYTES:x}\r\n".encode() + bytes(BEGUN_BYTES) + b"\r\n"
 FIELDS = set(Problem.__struct_fields__)
 
@@ -47,7 +47,7 @@ def test_an_endless_head_is_refused(piece: bytes) -> None:
 
 
 def test_an_endless_head_is_read_no_further_than_its_limit() -> None:
-    """uvicorn's own protocol copied all of it for each piece: 64 MiB stopped every other request for 10 s."""
+    """uvicorn's own protocol copied all of it for each piece: 64 MiB blocked every other request for 10 s."""
     with Served() as served:
         client = served.client().send(get("/path/a")[:-2] + b"X: ")
         sent = 0
@@ -212,8 +212,8 @@ def test_trailers_do_not_become_headers() -> None:
 
 
 def test_only_a_few_requests_wait_and_the_rest_is_not_read() -> None:
-    """uvicorn's own protocol took them all: 907,000 pipelined requests cost 2 GB."""
-    # The kernel holds little, or what it holds takes half a minute to answer.
+    """uvicorn's own protocol accepted all of them: 907,000 pipelined requests took 2 GB."""
+    # The kernel's buffer is small, since otherwise the buffered requests would take half a minute to answer.
     with Served(receive_bytes=65536) as served:
         client = served.client(send_bytes=65536).send(get("/wait"))
         client.socket.settimeout(1)
@@ -257,7 +257,7 @@ def test_a_malformed_request_is_refused_after_the_answers_before_it() -> None:
 
 @pytest.mark.parametrize("headers", [("Content-Length: 9",), ("Transfer-Encoding: chunked",)])
 def test_the_application_begins_when_the_body_is_there(headers: tuple[str]) -> None:
-    """A client that sends a head and stalls costs neither a task nor a look at its key."""
+    """A client that sends a head and stalls costs neither a task nor a lookup of its key."""
     with Served() as served:
         is_chunked = headers[0].startswith("T")
         parts = [b"5\r\n01234\r\n", b"4\r\n5678\r\n0\r\n\r\n"] if is_chunked else [b"01234", b"5678"]

@@ -1,4 +1,4 @@
-"""The sockets of a server: how many connections wait for it, whose port it is, and what waits for a client."""
+"""The sockets of a server: the number of waiting connections, the owner of the port, and unsent answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BEYOND_ONE_QUEUE = BACKLOG + 500
 
 @pytest.fixture
 def many_files() -> Iterator[None]:
-    """Lets the process have as many files as it may."""
+    """Raise the process's limit of open files to its maximum."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
     yield
@@ -43,7 +43,7 @@ def test_more_connections_wait_than_one_queue_of_the_kernel_has_places_for() -> 
                 pending.add(client.fileno())
                 poll.register(client, select.POLLOUT)
         until = time.monotonic() + 0.9
-        # A connection for which there is no place would begin again after a second.
+        # A connection without a place would be retried after a second.
         while pending and time.monotonic() < until:
             for number, _ in poll.poll(100):
                 poll.unregister(number)

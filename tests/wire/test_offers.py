@@ -1,4 +1,4 @@
-"""Header fields that offer or expect something of the protocol: Upgrade, Expect and Host."""
+"""Header fields of the protocol: Upgrade, Expect and Host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_an_offer_to_change_the_protocol_is_ignored(offer: tuple[str, ...]) -> N
 def test_a_request_with_an_offer_may_have_a_body(
     offer: tuple[str, ...], framing: tuple[tuple[str, ...], bytes], piece_bytes: int
 ) -> None:
-    """The HTTP client of Java makes the offer with the first request of each connection."""
+    """Java's HTTP client makes the offer with the first request of each connection."""
     with Served() as served:
         headers, body = framing
         sent = (post("/body", *offer, *headers) + body) * 2 + post("/body", *headers) + body + get("/path/b", *offer)

@@ -21,7 +21,7 @@ PATIENT: dict[str, Any] = {
 
 
 def busy(served: Served, host: str = "127.0.0.1") -> Client:
-    """A connection whose request the server works on."""
+    """A connection with a current request."""
     before = len(served.application.seen)
     client = served.client(host).send(get("/wait"))
     wait_until(lambda: len(served.application.seen) > before)
@@ -75,7 +75,7 @@ def test_those_that_wait_make_room_for_a_newcomer(limit: str, sent: bytes) -> No
         for _ in range(3):
             assert served.client().send(get("/path/a")).answer().status == 200
         assert strangers[0].is_closed()
-        # A connection that was answered before goes last.
+        # A connection that was answered before is closed last.
         assert kept.send(get("/path/a")).answer().status == 200
 
 
@@ -86,7 +86,7 @@ def test_a_connection_costs_a_parser_once_its_first_head_has_arrived() -> None:
         assert served.open_count == 0
         assert strangers[1].send(b"th/a HTTP/1.1\r\nHost: a\r\n\r\n").answer().status == 200
         assert (served.waiting_count, served.open_count) == (2, 1)
-        # Half a head is told why it was ended; a connection that sent nothing is just closed.
+        # A client that sent half a head gets an error; a connection that sent nothing is only closed.
         others = [served.client().send(b"GET /") for _ in range(15)]
         refused(strangers[2], 503)
         assert strangers[0].is_closed()
@@ -181,7 +181,7 @@ def test_nothing_is_left_of_connections_that_ended() -> None:
             b"",
         ):
             served.client().send(request).close()
-        # They wait at several sockets, which the server looks at in any order.
+        # They wait at several sockets, which the server serves in any order.
         wait_until(lambda: served.application.seen == ["/path/a"] and served.open_count + served.waiting_count == 0)
         assert not served.connections._open
         assert not served.connections._lingering

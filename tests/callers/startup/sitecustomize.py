@@ -1,4 +1,4 @@
-"""Runs first in every Python that the tests start: in a `cabinet` the recorder hooks modules when they are imported."""
+"""Runs first in every Python process of the tests: in `cabinet`, the recorder hooks modules when they are imported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class _Hooked(MetaPathFinder):
-    """Finds a module as others do, and hooks it once it is loaded."""
+    """Finds a module like the other finders, and hooks it after it is loaded."""
 
     def __init__(self, hooks: dict[str, Any]) -> None:
         self._hooks = hooks
