@@ -2,8 +2,9 @@
 -- Stores an upload: the document, its bytes unless file_parts/append has stored them, its job, the
 -- notification of the workers, the user's totals and daily usage, in one transaction. The first check avoids
 -- work if a limit of the user's plan is already reached; the CHECK constraints of tenant_totals decide
--- between concurrent uploads. The totals are updated last, because all uploads of a user share that row. No
--- row: a limit is reached, or the user does not exist.
+-- between concurrent uploads. The totals are updated last, because all uploads of a user share that row. A
+-- document that replaces others is split as the newest of them. No row: a limit is reached, or the user does
+-- not exist.
 -- $1 user_id      uuid              the tenant
 -- $2 filename     text
 -- $3 file_type    text              a StoredType of svc/ingest/formats.py
@@ -19,7 +20,7 @@
 -- $13 charset     text optional     the encoding of the bytes that the client declared; null: none
 -- $14 expires_after_s int optional  seconds from its creation to its deletion; null: as expires_at says
 -- returns: as documents/get
--- index: users_pkey, tenant_totals_pkey, usage_days_pkey
+-- index: users_pkey, tenant_totals_pkey, usage_days_pkey, documents_user_filename_idx
 -- length: the document, its bytes, its job and the totals are stored together or not at all
 with allowed as (
     select
@@ -37,7 +38,7 @@ with allowed as (
 created as (
     insert into documents as d (
         user_id, id, filename, file_type, file_size, purpose, status, metadata, content_hash, replaces,
-        expires_at
+        chunk_sizes, expires_at
     )
     select
         $1::uuid as user_id,
@@ -50,6 +51,15 @@ created as (
         $4::jsonb as metadata,
         $6::uuid as content_hash,
         $7::text as replaces,
+        case
+            when $7::text is not null and $3::text <> 'chunks' then (
+                select o.chunk_sizes
+                from documents as o
+                where o.user_id = $1::uuid and o.filename = $7::text and o.file_id is null
+                order by o.id desc
+                limit 1
+            )
+        end as chunk_sizes,
         coalesce($8::timestamptz, now() + $14::int * interval '1 second') as expires_at
     from allowed
     returning

@@ -260,7 +260,7 @@ async def test_removing_deleting_and_expiring_leave_nothing(shelf: Shelf) -> Non
     await shelf.check_totals()
 
 
-@pytest.mark.parametrize("how", ["delete", "delete_many", "dialect", "expire", "replace", "user"])
+@pytest.mark.parametrize("how", ["delete", "delete_many", "dialect", "expire", "user"])
 async def test_a_file_takes_its_readings_with_it(shelf: Shelf, how: str) -> None:
     tenant = shelf.tenant
     if how == "delete":
@@ -276,23 +276,77 @@ async def test_a_file_takes_its_readings_with_it(shelf: Shelf, how: str) -> None
             " where user_id = $1 and file_id is null returning id"
         )
         await sweep.sweep_documents(tenant.service.services.database)
-    elif how == "replace":
-        body = {"filename": "craters.txt", "content": "The crater is full of dust.", "on_conflict": "replace"}
-        new = ok(await tenant.post("/documents", json=body), 202)
-        await tenant.ended(new["id"])
-        found = ok(await tenant.post("/search", json={"query": QUERY, "collection_ids": [shelf.second]}))["results"]
-        assert [result["document_id"] for result in found] == [new["id"]]
     else:
         ok(await tenant.service.call("DELETE", f"/users/{tenant.id}"))
 
     assert await shelf.readings() == 0
     if how != "user":
-        if how != "replace":
-            assert await shelf.found(collection_ids=[shelf.second]) == []
-            assert ok(await tenant.get(f"/collections/{shelf.second}/files"))["data"] == []
+        assert await shelf.found(collection_ids=[shelf.second]) == []
+        assert ok(await tenant.get(f"/collections/{shelf.second}/files"))["data"] == []
         await shelf.swept()
         await shelf.check_totals()
-    assert await shelf.value("select count(*) from chunks where user_id = $1") == (1 if how == "replace" else 0)
+    assert await shelf.value("select count(*) from chunks where user_id = $1") == 0
+
+
+async def replaced(shelf: Shelf) -> Shelf:
+    """Replace the file by another one of its name, and wait until it is read for both vector stores."""
+    other = WORDS.replace("Crater", "Valley")
+    body = {"filename": "craters.txt", "content": other, "on_conflict": "replace"}
+    new = ok(await shelf.tenant.post("/documents", json=body), 202)
+    await shelf.tenant.ended(new["id"])
+    found = Shelf(shelf.tenant, new["id"], shelf.first, shelf.second)
+    for store in (shelf.first, shelf.second):
+        assert (await found.read(store))["status"] == "completed"
+        assert all("Valley" in result["content"] for result in await found.found(collection_ids=[store]))
+    return found
+
+
+async def test_a_file_that_replaces_another_has_the_chunks_of_each_store(shelf: Shelf) -> None:
+    before = [await shelf.read(store) for store in (shelf.first, shelf.second)]
+    ok(await shelf.tenant.post(shelf.path(shelf.second), json={"attributes": {"year": 1969}}))
+
+    # Once more: now the file that is replaced is itself one that replaced another.
+    for _ in range(2):
+        shelf = await replaced(shelf)
+
+    after = [await shelf.read(store) for store in (shelf.first, shelf.second)]
+    assert [file["chunking_strategy"] for file in after] == [file["chunking_strategy"] for file in before]
+    assert after[1]["attributes"] == {"year": 1969}
+    first, second = [await shelf.found(collection_ids=[store]) for store in (shelf.first, shelf.second)]
+    assert most_tokens(first) < 80 < most_tokens(second) <= 100
+    await shelf.swept()
+    assert await shelf.readings() == 1
+    await shelf.check_totals()
+
+
+async def test_the_chunks_of_a_file_in_one_store_are_those_of_the_file_that_replaces_it(tenant: Tenant) -> None:
+    document = await tenant.ready_document("craters.txt", WORDS)
+    store = ok(await tenant.post("/collections", json={}), 201)["id"]
+    shelf = Shelf(tenant, document["id"], store, store)
+    await shelf.add(store, LARGE)
+
+    shelf = await replaced(shelf)
+
+    assert (await shelf.read(store))["chunking_strategy"] == LARGE
+    assert 80 < most_tokens(await shelf.found()) <= 100
+    assert await shelf.readings() == 0
+
+
+async def test_chunks_of_the_client_replace_a_file_of_several_readings(shelf: Shelf) -> None:
+    body = {
+        "filename": "craters.txt",
+        "chunks": [{"content": "The crater is full of dust."}],
+        "on_conflict": "replace",
+    }
+    new = ok(await shelf.tenant.post("/documents", json=body), 202)
+    await shelf.tenant.ended(new["id"])
+
+    for store in (shelf.first, shelf.second):
+        found = ok(await shelf.tenant.post("/search", json={"query": QUERY, "collection_ids": [store]}))["results"]
+        assert [result["document_id"] for result in found] == [new["id"]]
+    await shelf.swept()
+    assert await shelf.readings() == 0
+    await shelf.check_totals()
 
 
 async def test_changes_of_the_file_are_those_of_its_readings(shelf: Shelf) -> None:
