@@ -18,6 +18,7 @@ from svc.routes import (
     bulk,
     chat_turns,
     chunks,
+    collection_chunks,
     collection_files,
     collections,
     contents,
@@ -60,8 +61,8 @@ from svc.web.routing import Endpoint, starlette_routes
 _MODULES = (
     users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, contents, texts, chunks,
     rechunking, bulk,
-    transfers, collections, collection_files, file_batches, readers, search, conversations, conversation_lists,
-    messages, message_changes, message_search, chat_turns, service, documentation,
+    transfers, collections, collection_files, collection_chunks, file_batches, readers, search,
+    conversations, conversation_lists, messages, message_changes, message_search, chat_turns, service, documentation,
 )  # fmt: skip
 
 

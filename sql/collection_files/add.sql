@@ -1,6 +1,6 @@
 -- collection_files/add :many
 -- Adds documents to a collection, all or none, and returns them in the given order. A document that is
--- there already gets the attributes, if there are any; one whose file was only stored is queued to be
+-- there already gets the attributes, if they are given; one whose file was only stored is queued to be
 -- read, and so is one that is to have other chunk_sizes, as in documents/rechunk. If it is being read, the
 -- attempt rises, so that the worker changes nothing more: by two, since a claim can raise it by one
 -- meanwhile. Where another collection has the document with chunks of other sizes, the file gets a further
@@ -44,6 +44,7 @@ wanted as materialized (
     select
         (w.file ->> 'document_id')::uuid as file_id,
         coalesce(w.file -> 'attributes', '{}') as attributes,
+        w.file ? 'attributes' as is_described,
         nullif(w.file -> 'chunk_sizes', 'null') as chunk_sizes,
         w.file ? 'chunk_sizes' as is_chunked,
         w.place
@@ -316,8 +317,13 @@ added as (
             document_id = excluded.document_id,
             batch_id = coalesce(excluded.batch_id, f.batch_id),
             attributes = case
-                when f.document_id is not null and excluded.attributes = '{}' then f.attributes
-                else excluded.attributes
+                when f.document_id is null then excluded.attributes
+                when excluded.file_id in (
+                    select d.file_id
+                    from wanted as d
+                    where d.is_described
+                ) then excluded.attributes
+                else f.attributes
             end,
             is_cancelled = false,
             left_at = null,

@@ -6,8 +6,10 @@
 -- $4 filters        jsonb null   null: no filter; otherwise in the form of document_matches()
 -- $5 collection_ids uuid[] null  only files of one of these collections; null: all
 -- $6 max_count      int          1..10001
+-- $7 read_for       uuid optional  the status is that of the reading of this collection; null: of the file
 -- returns: matching int8
--- index: documents_pkey, documents_user_metadata_idx, collection_files_batch_idx, collection_files_seq_key
+-- index: documents_pkey, documents_user_metadata_idx, collection_files_batch_idx, collection_files_seq_key,
+--   documents_user_status_idx
 select count(m.id) as matching
 from (
     select d.id
@@ -15,7 +17,16 @@ from (
     where
         d.user_id = $1::uuid
         and ($2::uuid[] is null or d.id = any($2::uuid[]))
-        and ($3::text is null or d.status = $3::text)
+        and case
+            when $3::text is null then true
+            when $7::uuid is null then d.status = $3::text
+            else d.id in (
+                select p.file_id
+                from collection_files as p
+                inner join documents as r on r.user_id = $1::uuid and p.document_id = r.id
+                where p.user_id = $1::uuid and p.collection_id = $7::uuid and r.status = $3::text
+            )
+        end
         and d.file_id is null
         and document_matches($1::uuid, $4::jsonb, d)
         and (

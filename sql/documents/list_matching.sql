@@ -14,10 +14,12 @@
 -- $10 after_number  int8 null         its file_size, if sorted by it
 -- $11 after_time    timestamptz null  its created_at or updated_at, if sorted by it
 -- $12 max_rows      int               1..101
+-- $13 read_for      uuid optional     the status is that of the reading of this collection; null: of the file
 -- returns: as documents/get
 -- length: every order, in both directions, and its place
 -- index: documents_pkey, documents_user_metadata_idx, documents_user_filename_idx,
---   documents_user_created_idx, collection_files_batch_idx, collection_files_seq_key
+--   documents_user_created_idx, collection_files_batch_idx, collection_files_seq_key,
+--   documents_user_status_idx
 select
     d.id,
     d.filename,
@@ -39,7 +41,16 @@ from documents as d
 where
     d.user_id = $1::uuid
     and ($2::uuid[] is null or d.id = any($2::uuid[]))
-    and ($3::text is null or d.status = $3::text)
+    and case
+        when $3::text is null then true
+        when $13::uuid is null then d.status = $3::text
+        else d.id in (
+            select p.file_id
+            from collection_files as p
+            inner join documents as r on r.user_id = $1::uuid and p.document_id = r.id
+            where p.user_id = $1::uuid and p.collection_id = $13::uuid and r.status = $3::text
+        )
+    end
     and d.file_id is null
     and document_matches($1::uuid, $4::jsonb, d)
     and (

@@ -82,7 +82,7 @@ async def list_chunks(call: Call, query: PositionPageQuery) -> Page[Chunk]:
         return rows
 
     rows = await own_or_shared_document(call, document_id, read)
-    return page(rows, query.limit, _chunk, lambda row: row.chunk_index)
+    return page(rows, query.limit, chunk_of, lambda row: row.chunk_index)
 
 
 @routes.get("/chunks/{chunk_id}", errors=(404,), within=True)
@@ -118,7 +118,8 @@ async def get_chunk(call: Call, query: ChunkQuery) -> ChunkOfDocument:
     )
 
 
-def _chunk(row: r.ChunksListByDocument) -> Chunk:
+def chunk_of(row: r.ChunksListByDocument) -> Chunk:
+    """Convert a row to a chunk."""
     return Chunk(
         id=row.id,
         document_id=row.document_id,

@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, cast
 from uuid import UUID
 
-import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from svc.database import rows as r
 from svc.database.calls import Queries
@@ -54,7 +53,7 @@ class AddFile(Struct, frozen=True, forbid_unknown_fields=True):
     """A document to add, and its attributes in the collection."""
 
     document_id: UUID
-    attributes: Attributes = msgspec.field(default_factory=dict)
+    attributes: Attributes | UnsetType = UNSET
 
 
 class UpdateFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,7 +104,7 @@ async def added_files(
         user_id=tenant,
         collection_id=collection_id,
         batch_id=batch_id,
-        files=[{"document_id": str(file.document_id), "attributes": file.attributes} for file in files],
+        files=[_added(file) for file in files],
         max_rows=len(files),
         only_present=call.principal.collection_id is not None,
     )
@@ -113,6 +112,11 @@ async def added_files(
         await check_active(queries, tenant, collection_id)
         raise InvalidRequestError(f"{field} contains an id that is not the id of one of your documents", field=field)
     return [file_of(row) for row in rows]
+
+
+def _added(file: AddFile) -> dict[str, Any]:
+    added = {"document_id": str(file.document_id)}
+    return added if file.attributes is UNSET else {**added, "attributes": file.attributes}
 
 
 def _check(files: Sequence[AddFile], field: str) -> None:
@@ -171,7 +175,7 @@ async def get_file(call: Call) -> CollectionFile:
             "collection_files/get", user_id=tenant, collection_id=collection_id, document_id=document_id
         )
         if row is None:
-            raise await _missing(call, tenant)
+            raise await missing_file(call, tenant)
         return file_of(row)
 
     return await own_or_shared_collection(call, collection_id, read)
@@ -194,7 +198,7 @@ async def update_file(call: Call, body: UpdateFile) -> CollectionFile:
         attributes=body.attributes,
     )
     if row is None:
-        raise await _missing(call, call.principal.tenant)
+        raise await missing_file(call, call.principal.tenant)
     return file_of(row)
 
 
@@ -208,14 +212,14 @@ async def remove_file(call: Call) -> None:
         document_id=_document_id(call),
     )
     if not removed:
-        raise await _missing(call, call.principal.tenant)
+        raise await missing_file(call, call.principal.tenant)
 
 
 def _document_id(call: Call) -> UUID:
     return call.path_id("document_id", "document")
 
 
-async def _missing(call: Call, tenant: UUID) -> NotFoundError:
+async def missing_file(call: Call, tenant: UUID) -> NotFoundError:
     """Return the error for a file that is not in the collection in the path, or for that collection.
 
     Raises:

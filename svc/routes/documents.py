@@ -99,6 +99,7 @@ async def list_documents(call: Call, query: DocumentsQuery) -> Page[Document]:
         filters=listing.filters,
         collection_ids=collection_ids,
         max_count=MAX_COUNT + 1,
+        read_for=call.principal.collection_id,
     )
     return counted(listed, count, MAX_COUNT)
 
@@ -130,6 +131,7 @@ async def _list(
         after_number=after.number,
         after_time=after.time,
         max_rows=max_rows,
+        read_for=call.principal.collection_id,
     )
 
 

@@ -75,6 +75,10 @@ def test_a_folder_is_uploaded_found_and_cited(user: Cabinet, tmp_path: Path) -> 
     assert user.search("How long does a parcel take?", conversation_id=bound.id) == []
     assert user.conversations.update(bound.id, title="Free").collection_ids == [shelf.id]
     assert user.conversations.update(bound.id, collection_ids=[]).collection_ids == []
+    user.collections.add(shelf.id, documents[0].id)
+    chunks = list(user.collections.chunks(shelf.id, documents[0].id))
+    assert chunks == list(user.documents.chunks(documents[0].id))
+    assert list(user.collections.chunks(shelf.id, documents[0].id, after=len(chunks) - 1)) == []
 
     assert {document.filename for document in documents} == {"faq/post.txt", "moon.md"}
     assert all(document.status == "ready" and document.metadata == {"topic": "any"} for document in documents)

@@ -27,7 +27,7 @@ async def made(tenant: Tenant, **fields: Any) -> str:
 
 async def added(tenant: Tenant, collection: str, document: str, **attributes: Any) -> dict[str, Any]:
     """Add a document to a collection, and return the answer."""
-    body = {"document_id": document, "attributes": attributes}
+    body = {"document_id": document, **({"attributes": attributes} if attributes else {})}
     response = await tenant.post(f"/collections/{collection}/files", json=body)
     assert response.status_code == 201, response.text
     return dict(response.json())
@@ -169,6 +169,8 @@ async def test_attributes_are_typed_and_limited(tenant: Tenant) -> None:
         assert response.status_code == 422, attributes
         assert response.json()["errors" if "errors" in response.json() else "field"]
     assert ok(await tenant.get(path))["attributes"] == {"new": 1}
+    again = {"document_id": document, "attributes": {}}
+    assert ok(await tenant.post(f"/collections/{collection}/files", json=again), 201)["attributes"] == {}
 
 
 async def test_a_batch_is_counted_and_can_be_cancelled(quiet: Service) -> None:

@@ -34,6 +34,7 @@ READS = {
     "GET /collections/{collection_id}",
     "GET /collections/{collection_id}/files",
     "GET /collections/{collection_id}/files/{document_id}",
+    "GET /collections/{collection_id}/files/{document_id}/chunks",
     "GET /collections/{collection_id}/batches/{batch_id}",
     "GET /v1/files/{file_id}",
     "GET /v1/files/{file_id}/content",

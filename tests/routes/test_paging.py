@@ -95,6 +95,13 @@ async def some_files_of_a_collection(tenant: Tenant) -> tuple[str, list[Any]]:
     return path, ids[::-1]
 
 
+async def some_chunks_of_a_file_of_a_collection(tenant: Tenant) -> tuple[str, list[Any]]:
+    path, ids = await some_chunks(tenant)
+    document_id, collection = path.split("/")[2], ok(await tenant.post("/collections", json={}), 201)["id"]
+    ok(await tenant.post(f"/collections/{collection}/files", json={"document_id": document_id}), 201)
+    return f"/collections/{collection}/files/{document_id}/chunks", ids
+
+
 LISTS: list[tuple[str, Callable[[Tenant], Awaitable[tuple[str, list[Any]]]]]] = [
     ("GET /users", some_users),
     ("GET /keys", some_keys),
@@ -107,6 +114,7 @@ LISTS: list[tuple[str, Callable[[Tenant], Awaitable[tuple[str, list[Any]]]]]] = 
     ("GET /collections", some_collections),
     ("GET /collections", some_shared_collections),
     ("GET /collections/{collection_id}/files", some_files_of_a_collection),
+    ("GET /collections/{collection_id}/files/{document_id}/chunks", some_chunks_of_a_file_of_a_collection),
     ("GET /collections/{collection_id}/readers", some_readers_of_a_collection),
 ]
 EACH_LIST = pytest.mark.parametrize("make", [make for _, make in LISTS])

@@ -178,3 +178,43 @@ async def test_a_reader_sees_no_reading_after_the_share_is_taken_back(shelf: She
         problem(await reader.get(path), 404)
     for path in ("", "/content"):
         assert (await reader.get(shelf.path(shelf.second) + path)).status_code == 404
+
+
+async def test_an_owner_lists_the_chunks_of_each_collection(shelf: Shelf) -> None:
+    for store in (shelf.first, shelf.second):
+        path = f"/collections/{store}/files/{shelf.document_id}/chunks"
+        listed = ok(await shelf.tenant.get(f"{path}?limit=100"))["data"]
+        found = await shelf.found(collection_ids=[store])
+        assert [chunk["chunk_index"] for chunk in listed] == list(range(len(found)))
+        assert {chunk["id"] for chunk in listed} == {result["chunk_id"] for result in found}
+        assert {chunk["document_id"] for chunk in listed} == {shelf.document_id}
+    problem(await shelf.tenant.get(f"/collections/{shelf.first}/files/{shelf.first}/chunks"), 404)
+    problem(await shelf.tenant.get(f"/collections/{shelf.document_id}/files/{shelf.document_id}/chunks"), 404)
+    ok(await shelf.tenant.delete(shelf.path(shelf.second)))
+    problem(await shelf.tenant.get(path), 404)
+
+
+async def test_the_chunks_of_a_collection_are_listed_by_those_who_reach_it(seen: Seen) -> None:
+    path = f"/files/{seen.shelf.document_id}/chunks?limit=100"
+    listed = ok(await seen.caller.get(f"/collections/{seen.visible}{path}"))["data"]
+
+    assert {chunk["id"] for chunk in listed} == await seen.ids(seen.visible)
+    problem(await seen.caller.get(f"/collections/{seen.hidden}{path}"), 404)
+
+
+async def test_a_status_in_a_list_is_that_of_the_reading(shelf: Shelf) -> None:
+    await shelf.value(
+        "update documents set status = 'error', error = 'broken' where user_id = $1 and file_id is not null"
+        " returning id"
+    )
+    in_first, in_second = [await limited_key(shelf.tenant, store) for store in (shelf.first, shelf.second)]
+
+    for caller, there, absent in ((in_first, "ready", "error"), (in_second, "error", "ready")):
+        for more in ("", "&sort=filename", f"&ids={shelf.document_id}"):
+            page = ok(await caller.get(f"/documents?count=true&status={there}{more}"))
+            assert [document["status"] for document in page["data"]] == [there]
+            assert page["count"] == 1
+            page = ok(await caller.get(f"/documents?count=true&status={absent}{more}"))
+            assert (page["data"], page["count"]) == ([], 0)
+    assert len(ok(await shelf.tenant.get("/documents?status=ready"))["data"]) == 1
+    assert ok(await shelf.tenant.get("/documents?status=error"))["data"] == []

@@ -97,6 +97,9 @@ COUNTS: dict[str, Count] = {
     "POST /collections/{collection_id}/files": Count(1),
     "GET /collections/{collection_id}/files": Count(1),
     "GET /collections/{collection_id}/files/{document_id}": Count(1),
+    "GET /collections/{collection_id}/files/{document_id}/chunks": Count(
+        3, "the place of the file in the collection, its chunks there, and whether the place is still the same"
+    ),
     "PATCH /collections/{collection_id}/files/{document_id}": Count(1),
     "DELETE /collections/{collection_id}/files/{document_id}": Count(1),
     "POST /collections/{collection_id}/batches": Count(

@@ -327,6 +327,7 @@ OPENED = {
     "GET /collections/{collection_id}",
     "GET /collections/{collection_id}/files",
     "GET /collections/{collection_id}/files/{document_id}",
+    "GET /collections/{collection_id}/files/{document_id}/chunks",
 }
 
 

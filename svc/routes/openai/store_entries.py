@@ -32,7 +32,7 @@ class NewEntry(Struct, frozen=True):
     """A file to add, its attributes in the vector store, and the sizes of its chunks; None means the existing ones."""
 
     file_id: UUID
-    attributes: dict[str, AttributeValue]
+    attributes: dict[str, AttributeValue] | None
     chunk_sizes: ChunkSizes | None
 
 
@@ -80,7 +80,7 @@ def entry_of(
     read = read_id(FILE, file_id)
     if read is None:
         raise NotFoundError(f"{field} is not the id of one of your files", field=field)
-    return NewEntry(read, attributes or {}, chunk_sizes)
+    return NewEntry(read, attributes, chunk_sizes)
 
 
 def entries_of_ids(
@@ -177,11 +177,9 @@ def _refused_sizes(row: r.CollectionFilesListSplit, field: str) -> InvalidReques
 
 
 def _added(entry: NewEntry) -> dict[str, Any]:
-    return {
-        "document_id": str(entry.file_id),
-        "attributes": entry.attributes,
-        "chunk_sizes": msgspec.to_builtins(entry.chunk_sizes),
-    }
+    attributes = {} if entry.attributes is None else {"attributes": entry.attributes}
+    sizes = msgspec.to_builtins(entry.chunk_sizes)
+    return {"document_id": str(entry.file_id), **attributes, "chunk_sizes": sizes}
 
 
 def no_such_store() -> NotFoundError:

@@ -91,6 +91,24 @@ async def test_attributes_are_replaced_as_a_whole(api: Api) -> None:
     assert (changed.id, changed.attributes, removed.attributes) == (file_id, {"c": 1.5}, {})
 
 
+async def test_a_file_that_is_added_again_keeps_its_attributes_unless_others_are_sent(api: Api) -> None:
+    store, ids = await filled_store(api, moon={"a": 1})
+    file_id = ids["moon.txt"]
+
+    async def attributes(**fields: Any) -> Any:
+        return (await api.vector_stores.files.create(store, file_id=file_id, **fields)).attributes
+
+    assert [await attributes(), await attributes(attributes=None)] == [{"a": 1}, {"a": 1}]
+    assert await attributes(attributes={"b": 2}) == {"b": 2}
+    assert [await attributes(attributes={}), await attributes()] == [{}, {}]
+    await api.vector_stores.file_batches.create(store, file_ids=[file_id], attributes={"c": 3})
+    await api.vector_stores.file_batches.create(store, files=[{"file_id": file_id}])
+    kept = await api.vector_stores.files.retrieve(file_id, vector_store_id=store)
+    await api.vector_stores.file_batches.create(store, files=[{"file_id": file_id, "attributes": {}}])
+    removed = await api.vector_stores.files.retrieve(file_id, vector_store_id=store)
+    assert (kept.attributes, removed.attributes) == ({"c": 3}, {})
+
+
 @pytest.mark.parametrize(
     "attributes",
     [{f"k{n}": 1 for n in range(17)}, {"k" * 65: 1}, {"k": "v" * 513}, {"k": [1]}, {"k": {"a": 1}}, {"k": "a\0"}],

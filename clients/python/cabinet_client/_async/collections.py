@@ -84,6 +84,15 @@ class AsyncCollections(Resource):
         """Remove a document from a collection; the document itself stays."""
         await self._request("DELETE", f"/collections/{collection_id}/files/{document_id}", returns=type(None))
 
+    def chunks(self, collection_id: Id, document_id: Id, *, after: int | None = None) -> AsyncPages[models.Chunk]:
+        """The chunks of a file as the collection has them, in order; `after` as in `documents.chunks`."""
+        return AsyncPages(
+            self._client,
+            f"/collections/{collection_id}/files/{document_id}/chunks",
+            {"after": after},
+            models.Chunk,
+        )
+
     async def add_many(self, collection_id: Id, files: Sequence[bodies.AddedFile]) -> models.FileBatch:
         """Add up to 2,000 documents, all or none."""
         return await self._request(
