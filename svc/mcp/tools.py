@@ -131,7 +131,8 @@ async def add_document(client: AsyncCabinet, name: str, text: str) -> str:
         return f"{name} is stored, but still being ingested; search will find it soon."
     for each in earlier:
         await _remove(client, each)
-    return f"{name} is stored and can be found, in {ready.chunk_count} chunks."
+    chunks = "1 chunk" if ready.chunk_count == 1 else f"{ready.chunk_count:,} chunks"
+    return f"{name} is stored and can be found, in {chunks}."
 
 
 async def _remove(client: AsyncCabinet, document: models.Document) -> None:
