@@ -103,7 +103,11 @@ def test_broken_mail_is_read_as_far_as_it_goes(source: bytes) -> None:
 
 
 def workbook(
-    sheets: dict[str, str], strings: str = "", styles: str = "", states: dict[str, str] | None = None
+    sheets: dict[str, str],
+    strings: str = "",
+    styles: str = "",
+    states: dict[str, str] | None = None,
+    properties: str = "",
 ) -> bytes:
     """A workbook with the XML of the rows of each sheet."""
     listed = "".join(
@@ -113,7 +117,7 @@ def workbook(
     targets = [("worksheet", f"worksheets/s{n}.xml") for n in range(1, len(sheets) + 1)]
     parts: dict[str, str | bytes] = {
         "_rels/.rels": relationships(("officeDocument", "xl/workbook.xml")),
-        "xl/workbook.xml": f'<workbook xmlns:r="{R}"><sheets>{listed}</sheets></workbook>',
+        "xl/workbook.xml": f'<workbook xmlns:r="{R}"><workbookPr {properties}/><sheets>{listed}</sheets></workbook>',
         "xl/_rels/workbook.xml.rels": relationships(
             *targets, ("sharedStrings", "strings.xml"), ("styles", "styles.xml")
         ),
@@ -228,6 +232,25 @@ def test_slides_have_titles_items_tables_and_notes() -> None:
             "<description>&lt;p&gt;First&lt;/p&gt;&lt;p&gt;Second&lt;/p&gt;</description></item></channel></rss>",
             "News\n\nOne\n\nFirst\n\nSecond",
         ),
+        (
+            "a.atom",
+            '<feed xmlns="http://www.w3.org/2005/Atom"><title>News</title><entry>'
+            '<title type="html">Salt &amp;amp; &lt;b&gt;Pepper&lt;/b&gt;</title><author><name>Ann</name></author>'
+            '<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p>It is <b>hot</b></p></div></content>'
+            "</entry></feed>",
+            "News\n\nSalt & Pepper\n\nAnn\n\nIt is hot",
+        ),
+        (
+            "a.xml",
+            "<a><p>We need<list><item>a bolt</item><item>a nut</item></list></p><p>and <b>time</b></p>"
+            "<p>(<title>Rules</title>, H<i>2</i>O)</p></a>",
+            "We need a bolt a nut\n\nand time\n\n(Rules, H2O)",
+        ),
+        (
+            "a.xml",
+            "<?xml version='1.0'?>\n<!-- a --><!ELEMENT a (b)>\n",
+            "<?xml version='1.0'?>\n<!-- a --><!ELEMENT a (b)>",
+        ),
         ("a.svg", "<svg xmlns='http://www.w3.org/2000/svg'><path d='M0 0'/><text>Label</text></svg>", "Label"),
         (
             "a.srt",
@@ -252,6 +275,14 @@ def test_slides_have_titles_items_tables_and_notes() -> None:
 )
 def test_data_is_read_as_text(filename: str, source: str, text: str) -> None:
     assert text_of(filename, source) == text
+
+
+def test_the_headings_in_the_html_of_a_feed_are_below_the_title_of_their_item() -> None:
+    item = "<item><title>{}</title><description>&lt;h1&gt;Part&lt;/h1&gt;&lt;p&gt;Text.&lt;/p&gt;</description></item>"
+    feed = f"<rss><channel><title>News</title>{item.format('One')}{item.format('Two')}</channel></rss>"
+    document = parse("xml", feed.encode())
+    levels = [(document.text[each.start : each.end], each.level) for each in document.blocks if each.kind == "heading"]
+    assert levels == [("News", 2), ("One", 3), ("Part", 4), ("Two", 3), ("Part", 4)]
 
 
 def test_what_is_not_valid_is_said() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 
+import pytest
+
 from svc.ingest.file_types import detect_file_type
 from svc.ingest.parse import parse
 from tests.ingest.test_formats import mail
@@ -137,6 +139,13 @@ def test_the_mail_inside_of_a_signature_is_read() -> None:
         assert parse("mail", headers + base64.encodebytes(data)).text == "Subject: a\n\nSigned words."
         cut = parse("mail", headers + base64.encodebytes(data[:40] + b"\x80\xff"))
         assert cut.warnings == ["Attachments that were not read: smime.p7m."]
+
+
+@pytest.mark.parametrize("kind", ["pkcs7-signature", "x-pkcs7-signature", "pgp-signature"])
+def test_a_signature_is_no_attachment(kind: str) -> None:
+    parts = f"--A\n\nSigned words.\n--A\nContent-Type: application/{kind}; name=s.sig\n\nabc\n--A--\n"
+    mail = parse("mail", f"Subject: a\nContent-Type: multipart/signed; boundary=A\n\n{parts}".encode())
+    assert (mail.text, mail.warnings) == ("Subject: a\n\nSigned words.", [])
 
 
 def test_text_behind_an_attachment_of_the_same_form_is_read() -> None:

@@ -295,6 +295,7 @@ def test_latex_without_its_commands() -> None:
 \section{Rules}\label{s} Caf\'e and Gr\"{u}\ss e cost 5\,\% more~\cite{a}; $x^2 \le \alpha$.
 
 New \textbf{paragraph} -- see \url{http://a.b}.
+\iffalse old \ifx a\fi draft \else (new)\fi\iffalse gone\fi
 \begin{itemize}\item pay \item wait\end{itemize}
 \begin{tabular}{l|r} Part & Price \\ \hline Bolt & 2 \\ \end{tabular}
 \begin{verbatim}
@@ -304,7 +305,7 @@ x = {1}
 """
     found = plain(blocks_of("a.tex", source))
     assert found[:2] == [("heading", "The Rock"), ("heading", "Rules")]
-    assert ("text", "New paragraph – see http://a.b.") in found
+    assert ("text", "New paragraph – see http://a.b.\n (new)") in found
     assert ("item", "- pay") in found
     assert ("item", "- wait") in found
     assert ("table", "Part | Price\nBolt | 2") in found

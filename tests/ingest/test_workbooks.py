@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import zipfile
 
+import pytest
+
 from svc.ingest.parse import parse
 from tests.ingest.office_files import package, paragraph, relationships, word
 from tests.ingest.test_formats import workbook
@@ -73,5 +75,21 @@ def test_numbers_have_the_units_that_are_shown() -> None:
     head = "".join(f"<c t='inlineStr'><is><t>{letter}</t></is></c>" for letter in "abcdefgh")
     document = parse("xlsx", workbook({"S": f"<row>{head}</row><row>{cells}</row>"}, styles=f"{styles}</cellXfs>"))
     assert document.text == (
-        "S\n\na: 150%\nb: 1.5 kg\nc: € 1.5\nd: 36:00:00\ne: 1899-12-31 12:00:00\nf: 1.5\ng: 1.5\nh: 1.5"
+        "S\n\na: 150%\nb: 1.5 kg\nc: € 1.5\nd: 36:00:00\ne: 1900-01-01 12:00:00\nf: 1.5\ng: 1.5\nh: 1.5"
     )
+
+
+@pytest.mark.parametrize(
+    ("epoch", "dates"),
+    [
+        ("", "a: 1900-01-01\nb: 1900-02-28\nc: 1900-03-01\nd: 00:00:00\ne: 06:00:00"),
+        ("date1904='1'", "a: 1904-01-02\nb: 1904-02-29\nc: 1904-03-02\nd: 1904-01-01\ne: 06:00:00"),
+    ],
+)
+def test_the_first_days_of_both_calendars(epoch: str, dates: str) -> None:
+    styles = "<numFmts><numFmt numFmtId='164' formatCode='d. mmm yyyy'/></numFmts>"
+    styles += "<cellXfs><xf/><xf numFmtId='164'/><xf numFmtId='20'/></cellXfs>"
+    head = "".join(f"<c t='inlineStr'><is><t>{letter}</t></is></c>" for letter in "abcde")
+    cells = "".join(f"<c s='1'><v>{number}</v></c>" for number in (1, 59, 61, 0)) + "<c s='2'><v>0.25</v></c>"
+    data = workbook({"S": f"<row>{head}</row><row>{cells}</row>"}, styles=styles, properties=epoch)
+    assert parse("xlsx", data).text == f"S\n\n{dates}"

@@ -9,12 +9,15 @@ from typing import NamedTuple
 EPOCH = datetime(1899, 12, 30)
 EPOCH_1904 = datetime(1904, 1, 1)
 _LARGEST_DATE = 2_958_465  # the last day of the year 9999
+_LEAP_DAY = 60  # 29 February 1900
 _LARGEST_DURATION = 10_000_000  # in days
 _DATE_FORMATS = {*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)}
+_TIME_FORMATS = {*range(18, 22), 45, 47}
 _DURATION_FORMAT = 46
 _PERCENT_FORMATS = {9, 10}
 _DURATION = re.compile(r"\[[hms]+\]", re.IGNORECASE)
 _DATE_CODE = re.compile(r"[ymdhs]", re.IGNORECASE)
+_DAY_CODE = re.compile(r"[ydgebn]", re.IGNORECASE)
 _NOT_A_CODE = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 _LITERAL = re.compile(r'\\([^0-9])|"([^0-9"]*)"|\[[^<>=\]]*\]')
 _MASK = re.compile(r"\(?0+(?:[-/() ]+0+)+|0{2,}")
@@ -26,7 +29,7 @@ _PIECE = re.compile(
 
 
 class Style(NamedTuple):
-    """How a number is shown: as a `date`, a `duration`, a `percent`, in a `mask`, or plainly.
+    """How a number is shown: as a `date`, a `time` of day, a `duration`, a `percent`, in a `mask`, or plainly.
 
     `before` and `behind` are the texts around it; `before` is the mask, with a zero for each digit.
     """
@@ -43,7 +46,8 @@ def style_of(identifier: str, code: str) -> Style | None:
     if number == _DURATION_FORMAT or _DURATION.search(code):
         return Style("duration")
     if number in _DATE_FORMATS or _DATE_CODE.search(bare.replace("General", "")):
-        return Style("date")
+        is_time = not _DAY_CODE.search(bare) if code else number in _TIME_FORMATS
+        return Style("time" if is_time else "date")
     if number in _PERCENT_FORMATS or "%" in bare:
         return Style("percent")
     if mask := _mask(code):
@@ -56,8 +60,8 @@ def shown(number: float, style: Style | None, epoch: datetime) -> str:
     """Return a number as a reader sees it, with all its digits."""
     if style is None:
         return shown_number(number)
-    if style.kind == "date":
-        return shown_date(number, epoch)
+    if style.kind in ("date", "time"):
+        return shown_date(number, epoch, is_day=style.kind == "date")
     if style.kind == "duration":
         return _duration(number)
     if style.kind == "percent":
@@ -67,13 +71,18 @@ def shown(number: float, style: Style | None, epoch: datetime) -> str:
     return f"{style.before}{shown_number(number)}{style.behind}"
 
 
-def shown_date(number: float, epoch: datetime) -> str:
-    """Return the date and the time of day that `number` counts in days from `epoch`; the number if it is none."""
+def shown_date(number: float, epoch: datetime, *, is_day: bool = False) -> str:
+    """Return the date and the time of day that `number` counts in days from `epoch`; the number if it is none.
+
+    Below one, it is a time of day, except for the first day of 1904 if the format shows days (`is_day`).
+    """
     if not 0 <= number < _LARGEST_DATE:
         return shown_number(number)
     moment = epoch + timedelta(seconds=round(number * 86_400))
-    if number < 1:
+    if number < 1 and not (is_day and epoch == EPOCH_1904):
         return moment.strftime("%H:%M:%S")
+    if epoch == EPOCH and number < _LEAP_DAY:
+        moment += timedelta(days=1)  # Excel counts a 29 February 1900, which was none
     return moment.strftime("%Y-%m-%d" if number == int(number) else "%Y-%m-%d %H:%M:%S")
 
 

@@ -41,6 +41,8 @@ _OTHERS = re.compile(
     r"(?:\[[^\]]{0,500}\])*(?:\{(?P<folder>[^{}\n]*)\}(?=\{))?(?:\{(?P<name>[^{}\n]*)\}|[ \t]+(?P<bare>[^\s\\{}]+))"
 )
 _LINE_COMMENT = re.compile(r"(?<!\\)%[^\n]*")
+_FALSE = re.compile(r"\\iffalse(?![a-zA-Z])")
+_CONDITION = re.compile(r"\\(?P<edge>if[a-zA-Z]*|else|fi)(?![a-zA-Z])")
 _MOST_BODY_CHARACTERS = 2_000
 _PASSES = 3
 _NAMED = 10  # in a warning
@@ -52,7 +54,7 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self._kept: list[str] = []
-        text = _without_comments(_KEPT_MARK.sub("", text))
+        text = _without_false(_without_comments(_KEPT_MARK.sub("", text)))
         text = _KEPT.sub(lambda found: self._keep(found["verbatim"] or found["url"] or ""), text)
         text = _HREF.sub(lambda found: f"\\cabinetlink{{{self._keep(found['target'])}}}{{", text)
         self.warnings = _unread(text)
@@ -94,6 +96,24 @@ def _without_comments(text: str) -> str:
     while (start := text.find(_COMMENT_BEGIN, at)) >= 0 and (end := text.find(_COMMENT_END, start)) >= 0:
         parts.append(text[at:start])
         at = end + len(_COMMENT_END)
+    return "".join([*parts, text[at:]])
+
+
+def _without_false(text: str) -> str:
+    """The text without that between `\\iffalse` and its `\\else` or `\\fi`, which is a longer comment."""
+    parts: list[str] = []
+    at = 0
+    while start := _FALSE.search(text, at):
+        parts.append(text[at : start.start()])
+        at, depth = len(text), 1
+        for edge in _CONDITION.finditer(text, start.end()):
+            if edge["edge"] == "else":
+                depth -= depth == 1
+            else:
+                depth += -1 if edge["edge"] == "fi" else 1
+            if depth == 0:
+                at = edge.end()
+                break
     return "".join([*parts, text[at:]])
 
 

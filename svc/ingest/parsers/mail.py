@@ -38,7 +38,11 @@ _TEXTS = ("text/plain", "text/html", "text/enriched", "text/richtext")
 # Types that the content of a part without a name does not show.
 _SUFFIXES = {"text/calendar": ".ics", "text/csv": ".csv", "text/markdown": ".md", "application/json": ".json"}
 _SIGNED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
-_PGP = "application/pgp-encrypted"  # says only that the next part is
+# The first says only that the next part is encrypted; the others say who signed, and have no text.
+_WITHOUT_TEXT = (
+    "application/pgp-encrypted", "application/pgp-signature", "application/pkcs7-signature",
+    "application/x-pkcs7-signature",
+)  # fmt: skip
 _ENVELOPED = bytes.fromhex("06092a864886f70d010703")  # the object identifier of encrypted data (RFC 5652)
 _ENVELOPED_WITHIN_BYTES = 64
 _MAIL_TYPES = ("message/rfc822", "message/global")
@@ -106,7 +110,7 @@ def _write_mail(message: MIMEPart, writer: Writer, depth: int) -> None:
         if number > MOST_PARTS:
             writer.warn(f"The mail has more than {MOST_PARTS} parts; the others were not read.")
             break
-        if part in bodies or part in others or _is_of_page(part) or part.get_content_type() == _PGP:
+        if part in bodies or part in others or _is_of_page(part) or part.get_content_type() in _WITHOUT_TEXT:
             continue
         name = _filename(part)
         is_text = not part.get_filename() and part.get_content_type() in _TEXTS

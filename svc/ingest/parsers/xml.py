@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 from lxml import etree
@@ -32,15 +33,30 @@ _OFFICE = {
 _INCLUDE = "{http://www.w3.org/2001/XInclude}include"
 _TITLES = ("title", "head", "heading", "subject", "name", "label")
 _ITEMS = ("item", "entry")
+_DECLARATIONS = re.compile(
+    rb"(?>\s+|<\?.{0,500}?\?>|<!--.{0,5000}?-->){0,50}+<!(?:ELEMENT|ATTLIST|ENTITY|NOTATION)\s", re.DOTALL
+)
+_FEEDS = ("rss", "feed", "rdf")
+_XHTML = "{http://www.w3.org/1999/xhtml}"
 _TITLE_MOST_CHARACTERS = 200
+_MOST_PARTS = 50  # of a paragraph in which no text follows them
+_LAST_PARTS = 4
+# Elements inside of a paragraph whose words do not go on in those around them.
+_PARTS = frozenset((
+    *_TITLES, "p", "para", "list", "item", "list-item", "listitem", "li", "table", "row", "tr", "td", "th", "entry",
+    "cell", "sec", "section", "fn", "note", "caption", "br", "lb", "line", "l",
+))  # fmt: skip
 
 SAMPLE = b"<?xml version='1.0'?><doc><title>a</title><p>b</p></doc>"
 
 
 def parse(data: bytes) -> ReadDocument:
     """Return the text of each element that has some, the titles as headings."""
-    data, unread = with_entities(data)
     writer, addresses = Writer(), Addresses()
+    if _DECLARATIONS.match(data):  # of a document type, which has no elements
+        writer.add("code", clean_text(decode_text(data)))
+        return writer.document()
+    data, unread = with_entities(data)
     root = _root(data, writer)
     if root is None:  # a lenient parser's result is better than nothing
         write_html(clean_text(decode_text(data)), writer)
@@ -78,6 +94,7 @@ def _root(data: bytes, writer: Writer) -> etree._Element | None:
 
 def _write(root: etree._Element, writer: Writer, addresses: Addresses) -> None:
     depth = 0
+    is_feed = _name(root) in _FEEDS
     events = etree.iterwalk(root, events=("start", "end"))
     for event, element in events:
         if event == "end":
@@ -87,8 +104,17 @@ def _write(root: etree._Element, writer: Writer, addresses: Addresses) -> None:
             continue
         depth += 1
         has_text = bool((element.text or "").strip())
+        if str(element.tag).startswith(_XHTML) and element is not root:
+            page = etree.tostring(element, encoding="unicode", with_tail=False)
+            _write_page(clean_text(page), depth, writer)
+            events.skip_subtree()
+            continue
         if not _is_drawing(element):
-            values = [f"{name}: {value}" for name, value in _attributes(element, is_alone=not has_text)]
+            values = [
+                f"{name}: {value}"
+                for name, value in _attributes(element, is_alone=not has_text)
+                if not (is_feed and name == "type" and (has_text or len(element)))  # that of the text
+            ]
             writer.add("text", "\n".join(values))
         if _is_drawing(element) and _name(element) in ("style", "script"):
             events.skip_subtree()
@@ -96,7 +122,7 @@ def _write(root: etree._Element, writer: Writer, addresses: Addresses) -> None:
             writer.add("text", " ".join(_mixed_text(element, addresses).split()))
             events.skip_subtree()
         elif has_text:
-            _write_element(element, _name(element), depth, writer)
+            _write_element(element, _name(element), depth, writer, is_feed=is_feed)
 
 
 def _attributes(element: etree._Element, *, is_alone: bool) -> Iterator[tuple[str, str]]:
@@ -114,6 +140,9 @@ def _mixed_text(element: etree._Element, addresses: Addresses) -> str:
     begun: list[int] = []
     for event, node in etree.iterwalk(element, events=("start", "end")):
         if event == "start":
+            last = next(filter(None, reversed(parts[-_LAST_PARTS:])), " ")[-1]
+            if node is not element and _is_apart(node) and last not in "([{":
+                parts.append(" ")
             begun.append(len(parts))
             parts.append(node.text or "")
             continue
@@ -124,7 +153,10 @@ def _mixed_text(element: etree._Element, addresses: Addresses) -> str:
         words = "".join(parts[start:]) if target else ""
         if address := addresses.beside(words, target):
             parts[start:] = [with_address(words, address)]
-        parts.append(node.tail or "")
+        tail = node.tail or ""
+        if _name(node) in _PARTS and (not tail or tail[0].isalnum()):
+            parts.append(" ")
+        parts.append(tail)
     return "".join(parts)
 
 
@@ -132,23 +164,56 @@ def _is_drawing(element: etree._Element) -> bool:
     return "svg" in str(element.tag).partition("}")[0]
 
 
+def _is_apart(node: etree._Element) -> bool:
+    """Whether the words of an element inside of a paragraph do not go on from those before it."""
+    before = node.getprevious()
+    return _name(node) in _PARTS or (before is not None and before.tag == node.tag and not before.tail)
+
+
 def _is_mixed(element: etree._Element) -> bool:
     """Whether text and elements alternate, as in a paragraph with emphasis."""
-    return any((child.tail or "").strip() for child in element)
+    if any((child.tail or "").strip() for child in element):
+        return True
+    if not (element.text or "").strip():
+        return False
+    inside = list(islice(element.iterdescendants(), _MOST_PARTS + 1))
+    return len(inside) <= _MOST_PARTS and not any(_name(each) in _TITLES for each in inside)
 
 
-def _write_element(element: etree._Element, name: str, depth: int, writer: Writer) -> None:
+def _write_element(element: etree._Element, name: str, depth: int, writer: Writer, *, is_feed: bool) -> None:
     text, warnings = without_noise((element.text or "").strip())
     for warning in warnings:
         writer.warn(_LINE.sub(",", warning))
     if "<" in text and ">" in text and name in ("description", "encoded", "content", "summary"):
-        title = writer.title
-        write_html(clean_text(text), writer)  # feeds carry HTML as text
-        writer.title = title
-    elif name in _TITLES and len(text) <= _TITLE_MOST_CHARACTERS and not len(element):
-        writer.add("heading", " ".join(text.split()), level=min(depth - 1, 6) or 1)
+        _write_page(clean_text(text), depth, writer)  # feeds carry HTML as text
+    elif name in (("title",) if is_feed else _TITLES) and len(text) <= _TITLE_MOST_CHARACTERS and not len(element):
+        text = _text_of_page(clean_text(text)) if is_feed and ("&" in text or "<" in text) else text
+        writer.add("heading", " ".join(text.split()), level=_level(depth))
     else:
         writer.add("text", text)
+
+
+def _level(depth: int) -> int:
+    """The level of a title that is `depth` elements deep."""
+    return min(depth - 1, 6) or 1
+
+
+def _write_page(source: str, depth: int, writer: Writer) -> None:
+    """Write HTML inside of an element, with its headings below the title beside it."""
+    page = Writer()
+    write_html(source, page)
+    document, above = page.document(), _level(depth)
+    blocks = [
+        msgspec.structs.replace(block, level=above + block.level if block.kind == "heading" else 0)
+        for block in document.blocks
+    ]
+    writer.add_blocks(msgspec.structs.replace(document, blocks=blocks))
+
+
+def _text_of_page(source: str) -> str:
+    page = Writer()
+    write_html(source, page)
+    return page.document().text
 
 
 def _name(element: etree._Element) -> str:
