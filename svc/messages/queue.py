@@ -22,7 +22,7 @@ from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
 from svc.jobs.storing import storing
-from svc.terms.batches import TextTerms
+from svc.terms.counting import TextTerms
 from svc.terms.texts import StoredTerms
 from svc.vectors.signatures import signatures
 from svc.vectors.texts import worded_message

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Self
 from uuid import UUID
 
-from svc.terms.batches import TextTerms
+from svc.terms.counting import TextTerms
 from svc.terms.texts import StoredTerms
 
 TEXTS_AT_ONCE = 500

@@ -1,39 +1,27 @@
-"""The terms of many texts at once, as `LanguageWords` and `text_weights` find them for one, in a fifth of the time.
+"""The terms of many texts at once, as `LanguageWords` and `text_weights` find them for one, in a fraction of the time.
 
-Each word has a number, and NumPy counts the terms of all texts in one sort, which also puts the terms of each
-text in the order that a sparsevec needs.
+Each word has a number. NumPy finds the languages of all texts by these, and the terms, and counts them.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Sequence
-from itertools import chain, pairwise
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
-from svc.database.copying import Int4Array, int4_elements
 from svc.settings.terms import TextLanguage
 from svc.terms.by_language import LanguageWords, mark
-from svc.terms.vocabulary import Vocabulary
-from svc.terms.weights import MOST_ENTRIES, added_for_length, keys_of, salt, text_weights
-from svc.terms.words import MOST_TERMS, TERM_COUNT, Words
+from svc.terms.counting import MANY, TermCounts, TextTerms, pairs_of, parted
+from svc.terms.languages import language_counts, languages_of
+from svc.terms.splitting import words_of_texts
+from svc.terms.vocabulary import Lists, Vocabulary
+from svc.terms.weights import keys_of, text_weights
+from svc.terms.words import Words
 
-# Terms are below 2^30; the text is in the bits above.
-_TERM_BITS = 30
-_TERM_MASK = (1 << _TERM_BITS) - 1
-
-
-class TextTerms(NamedTuple):
-    """The keys and weights of a text, as chunk_terms and message_terms have them."""
-
-    keys: Sequence[int]
-    weights: bytes
-
-
-_MANY = TextTerms((), b"")
+# Texts with more characters are worked on in several batches, which need 50 times the memory of their characters.
+_CHARACTERS_AT_ONCE = 2**20
 
 
 class BatchTerms:
@@ -41,37 +29,60 @@ class BatchTerms:
 
     def __init__(self, words: LanguageWords) -> None:
         self._words = words
-        self._vocabularies: dict[TextLanguage, Vocabulary] = {}
+        self._vocabulary = Vocabulary()
 
     def of(self, texts: Sequence[str], user_id: UUID) -> tuple[list[TextTerms | None], set[TextLanguage]]:
         """The terms of each text for the tables of a tenant, None for a text without any; and the marked languages."""
-        in_language: dict[Words, list[tuple[int, str, list[str]]]] = {}
-        for place, text in enumerate(texts):
-            found = self._words.own.found(text)
-            in_language.setdefault(self._words.of(found), []).append((place, text, found))
-        stored: list[TextTerms | None] = [None] * len(texts)
-        for words, members in in_language.items():
-            places, some, found_in = zip(*members, strict=True)
-            for place, terms in zip(places, self._in_one(words, some, found_in, user_id), strict=True):
-                stored[place] = terms
-        return stored, {words.language for words in in_language} - {self._words.own.language}
+        stored: list[TextTerms | None] = []
+        languages: set[TextLanguage] = set()
+        for batch in _batches(texts):
+            stored += self._of_batch(batch, user_id, languages)
+        return stored, languages
 
-    def _in_one(
-        self, words: Words, texts: Sequence[str], found: Sequence[list[str]], user_id: UUID
-    ) -> list[TextTerms | None]:
-        """The terms of texts in one language, in which these words were found."""
-        vocabulary = self._vocabularies.get(words.language)
-        if vocabulary is None or vocabulary.is_full:
-            vocabulary = self._vocabularies[words.language] = Vocabulary()
-        missing = {word for each in found for word in each}.difference(vocabulary.numbers)
-        if missing:
-            vocabulary.add(missing, words)
-        own_mark = None if words is self._words.own else mark(words.language)
-        counted = _counted(vocabulary, found, own_mark, user_id)
-        return [
-            self._one(text, user_id) if terms is _MANY or words.has_ideographs(text) else terms
-            for text, terms in zip(texts, counted, strict=True)
-        ]
+    def _of_batch(self, texts: Sequence[str], user_id: UUID, languages: set[TextLanguage]) -> list[TextTerms | None]:
+        vocabulary = self._vocabulary
+        if vocabulary.is_full:
+            vocabulary = self._vocabulary = Vocabulary()
+        words, places = words_of_texts(texts)
+        numbered = vocabulary.number(words)
+        text_of = np.cumsum(numbered.numbers == 0)
+        is_word = numbered.numbers != 0
+        by_definition = {*text_of[numbered.is_special].tolist()}
+        numbers, text_of = numbered.numbers[is_word], text_of[is_word]
+        counted = TermCounts(len(texts))
+        if len(texts) == 1:
+            # For one text, the calls of NumPy would take longer.
+            of_words = {self._words.of(words): [0]}
+        else:
+            of_words = self._by_words(numbers, text_of, numbered.languages, len(texts))
+        for source, members in of_words.items():
+            is_member = slice(None) if len(of_words) == 1 else np.isin(text_of, members)
+            some, owners = numbers[is_member], text_of[is_member]
+            terms, text_of_term = vocabulary.terms(some, source).of(some, owners)
+            counted.add(text_of_term, terms, None if source is self._words.own else mark(source.language))
+        languages |= {source.language for source in of_words if source is not self._words.own}
+        stored: list[TextTerms | None] = [None] * len(texts)
+        for number, terms_of_text in enumerate(counted.stored(user_id)):
+            place = places[number]
+            is_simple = terms_of_text is not MANY and number not in by_definition
+            stored[place] = terms_of_text if is_simple else self._one(texts[place], user_id)
+        return stored
+
+    def _by_words(
+        self, numbers: NDArray[np.int64], text_of: NDArray[np.int64], languages: Lists, text_count: int
+    ) -> dict[Words, list[int]]:
+        """The texts by the way in which their terms are found; `numbers` are their words, each that of a text."""
+        if not self._words.languages:
+            return {self._words.own: [*range(text_count)]}
+        is_frequent = languages.has(numbers)
+        often = text_of[is_frequent], numbers[is_frequent]
+        once = parted(np.unique(pairs_of(*often)))
+        counts, different = (language_counts(*languages.of(some, texts), text_count) for texts, some in (often, once))
+        found = languages_of(np.bincount(text_of, minlength=text_count), counts, different)
+        texts_of: dict[Words, list[int]] = {}
+        for text in range(text_count):
+            texts_of.setdefault(self._words.in_language(found.get(text)), []).append(text)
+        return texts_of
 
     def _one(self, text: str, user_id: UUID) -> TextTerms | None:
         """The terms of a text by definition, which has rules for very many terms, and for ideographs."""
@@ -82,44 +93,13 @@ class BatchTerms:
         return TextTerms(keys_of(weights, user_id), weights)
 
 
-def _counted(
-    vocabulary: Vocabulary, found: Sequence[Sequence[str]], own_mark: int | None, user_id: UUID
-) -> list[TextTerms | None]:
-    """The terms of texts with these words, `_MANY` for a text with very many; `own_mark` is one of each with terms."""
-    number_of = vocabulary.numbers.__getitem__
-    sizes = [len(each) for each in found]
-    occurring = np.fromiter(map(number_of, chain.from_iterable(found)), dtype=np.int64, count=sum(sizes))
-    # Read once, after the numbers: other threads may add words.
-    widths, terms = vocabulary.widths, vocabulary.terms
-    begins = np.cumsum(widths) - widths
-    text_of = np.repeat(np.arange(len(found), dtype=np.int64), sizes)
-    each = widths[occurring]
-    text_of_term = np.repeat(text_of, each)
-    # The positions of the terms of each occurring word in `terms`, word by word.
-    ends = np.cumsum(each)
-    places = np.arange(int(each.sum()), dtype=np.int64) - np.repeat(ends - each - begins[occurring], each)
-    lengths = np.bincount(text_of_term, minlength=len(found))
-    numbered = (text_of_term << _TERM_BITS) | terms[places]
-    if own_mark is not None:
-        # The mark is not counted in the length.
-        numbered = np.concatenate((numbered, (np.flatnonzero(lengths) << _TERM_BITS) | own_mark))
-    counted, counts = np.unique(numbered, return_counts=True)
-    text_of_count = counted >> _TERM_BITS
-    weights = (counts / (counts + added_for_length(lengths)[text_of_count])).astype(">f4").tobytes()
-    counted &= _TERM_MASK
-    dimensions = (counted - 1).astype(">i4").tobytes()
-    keys = int4_elements(counted ^ salt(user_id))
-    bounds = np.searchsorted(text_of_count, np.arange(len(found) + 1)).tolist()
-
-    stored: list[TextTerms | None] = []
-    for first, last in pairwise(bounds):
-        count = last - first
-        if count > min(MOST_TERMS, MOST_ENTRIES):
-            stored.append(_MANY)
-        elif count:
-            head = struct.pack(">iii", TERM_COUNT, count, 0)
-            vector = b"".join((head, dimensions[4 * first : 4 * last], weights[4 * first : 4 * last]))
-            stored.append(TextTerms(Int4Array(keys[8 * first : 8 * last]), vector))
-        else:
-            stored.append(None)
-    return stored
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The texts in order, as many at once as have `_CHARACTERS_AT_ONCE`, at least one."""
+    first = size = 0
+    for place, text in enumerate(texts):
+        size += len(text)
+        if size > _CHARACTERS_AT_ONCE and place > first:
+            yield texts[first:place]
+            first, size = place, len(text)
+    if first < len(texts):
+        yield texts[first:]

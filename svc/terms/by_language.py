@@ -46,7 +46,10 @@ class LanguageWords:
 
     def of(self, words: Sequence[str]) -> Words:
         """How the terms of a text with these words are found."""
-        language = language_of(words) if self._others else None
+        return self.in_language(language_of(words))
+
+    def in_language(self, language: TextLanguage | None) -> Words:
+        """How the terms of a text in this language are found. None: the language is not known."""
         return self.own if language is None else self._others.get(language, self.own)
 
     def of_text(self, text: str) -> Words:

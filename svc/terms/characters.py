@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 # Parts of words that Python does not treat as letters or digits: the soft hyphen and the zero-width joiner.
 JOINERS = "\u00ad\u200d"
@@ -44,8 +48,22 @@ def word_class() -> str:
     Python's `\\w` leaves out combining marks, but without its vowel signs a word of Hindi, Tamil or Thai falls apart.
     And a class without `\\w` is a table, in which a character is looked up in one step.
     """
+    return _class(_word_runs())
+
+
+@cache
+def word_codes() -> NDArray[np.bool_]:
+    """Whether each code point is a character of words."""
+    table = np.zeros(sys.maxunicode + 1, dtype=np.bool_)
+    for first, last in _word_runs():
+        table[first : last + 1] = True
+    return table
+
+
+@cache
+def _word_runs() -> list[tuple[int, int]]:
     there = (code for code in range(0x10000) if chr(code).isalnum() or chr(code) in f"_{JOINERS}" or _is_mark(code))
-    return _class([*_runs(there), *_BEYOND])
+    return [*_runs(there), *_BEYOND]
 
 
 @cache

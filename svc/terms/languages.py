@@ -11,6 +11,9 @@ import string
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 StemmedLanguage = Literal[
     "english", "czech", "danish", "dutch", "french", "german", "italian", "norwegian", "polish", "portuguese",
     "spanish", "swedish",
@@ -88,6 +91,43 @@ def _numbers() -> dict[str, int]:
 
 
 _NUMBERS = _numbers()
+
+
+def _places() -> dict[str, tuple[int, ...]]:
+    return {
+        word: tuple(place for place in range(len(_LANGUAGES)) if number >> place * _BITS & 1)
+        for word, number in _NUMBERS.items()
+    }
+
+
+_PLACES = _places()
+
+
+def frequent_in(word: str) -> tuple[int, ...]:
+    """The languages in which a word is frequent, as `languages_of` counts them."""
+    return _PLACES.get(word, ())
+
+
+def language_counts(languages: NDArray[np.int64], texts: NDArray[np.int64], text_count: int) -> NDArray[np.int64]:
+    """How many of these pairs of a language and a text there are, of shape (texts, languages)."""
+    places = texts * len(_LANGUAGES) + languages
+    return np.bincount(places, minlength=text_count * len(_LANGUAGES)).reshape(text_count, len(_LANGUAGES))
+
+
+def languages_of(
+    word_counts: NDArray[np.int64], counts: NDArray[np.int64], different: NDArray[np.int64]
+) -> dict[int, StemmedLanguage]:
+    """The languages of many texts by their numbers, as `language_of` finds each.
+
+    `counts` has the frequent words of each text by language, as `language_counts` counts them, and `different` has the
+    same of its different words.
+    """
+    texts = np.arange(len(counts))
+    places = counts.argmax(axis=1)
+    most = counts[texts, places]
+    known = (most >= _LEAST) & (most >= _LEAST_SHARE * word_counts) & (different[texts, places] >= _LEAST_DIFFERENT)
+    found = ((int(text), _LANGUAGES[places[text]]) for text in np.flatnonzero(known))
+    return {text: language for text, language in found if language in _STEMMED}
 
 
 def language_of(words: Sequence[str]) -> StemmedLanguage | None:

@@ -8,8 +8,9 @@ from typing import Literal
 from uuid import UUID
 
 from svc.settings.terms import TextLanguage
-from svc.terms.batches import BatchTerms, TextTerms
+from svc.terms.batches import BatchTerms
 from svc.terms.by_language import LanguageWords
+from svc.terms.counting import TextTerms
 
 # The terms of this number of characters are found in about a millisecond; longer texts are processed in a thread.
 _CHARACTERS_AT_ONCE = 4_000

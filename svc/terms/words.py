@@ -12,14 +12,14 @@ the same Snowball stemmers. Characters are compatible forms (NFKC) without regar
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from hashlib import blake2b
 from typing import get_args
 
 from svc.settings.terms import TextLanguage
@@ -53,11 +53,12 @@ _NOT_LETTERS = re.compile(r"[\d_]")
 
 
 def prepare() -> None:
-    """Make the tables of the characters of all scripts, which takes 70 ms.
+    """Make the tables of the characters of all scripts, which takes 80 ms.
 
     Otherwise the first query in a non-Latin script would block the event loop for that time.
     """
     word_pattern("\N{HIRAGANA LETTER A}")
+    found_words("\N{HIRAGANA LETTER A}")
     _many_marks()
 
 
@@ -83,6 +84,7 @@ class Words:
         self.stop_words = (STOP_WORDS if language == "english" else frozenset()) if stop_words is None else stop_words
         self._stems = Stems(language)
         self._kept: dict[str, tuple[int, ...]] = {}
+        self._kept_stems: dict[str, list[str]] = {}
 
     def document(self, text: str) -> Counts:
         """The terms of a text that is stored."""
@@ -99,15 +101,11 @@ class Words:
         """The words of a text in order, as they are written but for the form of an apostrophe."""
         return found_words(text)
 
-    def has_ideographs(self, text: str) -> bool:
-        """Whether a document has terms other than those of its words."""
-        return not text.isascii() and HAN.search(text, 0, MOST_CHARACTERS) is not None
-
     def terms_of(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """The terms of each of these words. Omitted words have none."""
         plain = [word for word in words if _PLAIN.fullmatch(word) and len(word) <= _LONGEST_KEPT]
         found = dict(zip(plain, self._plain_terms(plain), strict=True))
-        return [found[word] if word in found else self.of_word(word) for word in words]
+        return [found[word] if word in found else self._terms(word) for word in words]
 
     def _plain_terms(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """The terms of words of ASCII letters or digits, as `_spaced` finds them, by one call of the stemmer."""
@@ -170,65 +168,83 @@ class Words:
         """The terms of one word. An omitted word has none."""
         terms = self._kept.get(word)
         if terms is None:
-            terms = tuple(term(letters) for letters in self._letters(word))
+            terms = self._terms(word)
             if len(word) <= _LONGEST_KEPT:
                 if len(self._kept) >= _MOST_KEPT:
                     self._kept.clear()
                 self._kept[word] = terms
         return terms
 
-    def _letters(self, word: str) -> Iterator[str]:
+    def _terms(self, word: str) -> tuple[int, ...]:
+        number_of = _kept_term if len(word) <= _LONGEST_KEPT else term
+        return tuple(map(number_of, self._letters(word)))
+
+    def _letters(self, word: str) -> list[str]:
         """The terms of a word as letters. A word can hold several in other scripts or after normalization."""
         if word.isascii() and "'" not in word:
-            yield from self._spaced(word)
-            return
+            return self._spaced(word)
         word = _normal(word)
         pieces = [piece for piece in _APOSTROPHE.split(word) if piece]
+        letters: list[str] = []
         for piece in pieces:
             # The letter before or after an apostrophe is not a word: "John's", "don't", "l'homme".
             if len(piece) > 1 or len(pieces) == 1 or piece.isdigit():
-                yield from self._mixed(piece)
+                letters += self._mixed(piece)
+        return letters
 
-    def _mixed(self, word: str) -> Iterator[str]:
+    def _mixed(self, word: str) -> list[str]:
+        if word.isascii():
+            return self._spaced(word)
+        letters: list[str] = []
         end = 0
         for run in UNSPACED.finditer(word):
-            yield from self._spaced(word[end : run.start()])
-            yield from _pairs(run[0])
+            letters += self._spaced(word[end : run.start()])
+            letters += _pairs(run[0])
             end = run.end()
-        yield from self._spaced(word[end:])
+        return letters + self._spaced(word[end:])
 
-    def _spaced(self, word: str) -> Iterator[str]:
+    def _spaced(self, word: str) -> list[str]:
         """The terms of a word of a script with spaces: its stem, or an identifier and the stems of its parts."""
         if _ACRONYMS.fullmatch(word):
             word = word[:-1]
         is_word = not _NOT_LETTERS.search(word)
         if _PLAIN.fullmatch(word) or (is_word and not word.isascii()):
-            yield from self._stem(word)
-            return
+            return self._stem(word)
         if not word.strip("_"):
-            return
+            return []
         # Letters alone are a word, whatever their case: "iPhones" is the plural of "iphone".
-        own = [*self._stem(word)] if is_word else [_folded(word)]
-        yield from own
-        if len(word) <= _LONGEST_KEPT:
-            yield from dict.fromkeys(part for part in self._parts(word) if part not in own)
+        own = self._stem(word) if is_word else [_folded(word)]
+        if len(word) > _LONGEST_KEPT:
+            return own
+        return own + [part for part in dict.fromkeys(self._parts(word)) if part not in own]
 
-    def _parts(self, word: str) -> Iterator[str]:
+    def _parts(self, word: str) -> list[str]:
+        letters: list[str] = []
         for piece in word.split("_"):
             parts = _PART.findall(piece) if piece.isascii() else _DIGITS.findall(piece)
             if len(parts) > 1 and piece != word:
-                yield _folded(piece)
+                letters.append(_folded(piece))
             for part in parts:
                 # A single letter or digit would match too many texts.
                 if len(part) > 1:
-                    yield from self._stem(part)
+                    letters += self._kept_stem(part)
+        return letters
 
-    def _stem(self, word: str) -> Iterator[str]:
+    def _kept_stem(self, part: str) -> list[str]:
+        """The stem of a part of an identifier; most occur in many."""
+        stem = self._kept_stems.get(part)
+        if stem is None:
+            if len(self._kept_stems) >= _MOST_KEPT:
+                self._kept_stems.clear()
+            stem = self._kept_stems[part] = self._stem(part)
+        return stem
+
+    def _stem(self, word: str) -> list[str]:
         word = _folded(word)
         if word in self.stop_words:
-            return
-        if stem := self._stems.of(word):
-            yield stem
+            return []
+        stem = self._stems.of(word)
+        return [stem] if stem else []
 
 
 def counted_words(text: str) -> Counter[str]:
@@ -247,17 +263,17 @@ def _folded(word: str) -> str:
     return folded if folded.isascii() else unicodedata.normalize("NFKC", folded)
 
 
-def _pairs(run: str) -> Iterator[str]:
-    if len(run) == 1:
-        yield run
-    for first, second in itertools.pairwise(run):
-        yield first + second
+def _pairs(run: str) -> list[str]:
+    return [run] if len(run) == 1 else [first + second for first, second in itertools.pairwise(run)]
 
 
 def term(letters: str) -> int:
     """The number of a term."""
-    digest = hashlib.blake2b(letters.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    digest = blake2b(letters.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") % TERM_COUNT + 1
+
+
+_kept_term = lru_cache(_MOST_KEPT)(term)
 
 
 LANGUAGES: tuple[str, ...] = get_args(TextLanguage)
