@@ -98,15 +98,18 @@ Sheets = Mapping[str, Sequence[Sequence[Value]]]
 
 def bare_workbook(
     sheets: Sheets, *, hidden: Sequence[str] = (), dates: Sequence[int] = (),
-    comment: str = "", chart: bool = False, box: str = "",
+    comment: str = "", chart: bool = False, box: str = "", formats: Sequence[str] = (),
 ) -> bytes:  # fmt: skip
-    """The stream of a workbook. Numbers in the columns `dates` are dates; `comment` is on the cell A1 of each sheet."""
+    """The stream of a workbook. Numbers in the columns `dates` are dates; `comment` is on the cell A1 of each sheet.
+
+    `formats` are those of the numbers in each column.
+    """
     bodies = []
     for rows in sheets.values():
         cells = b""
         for y, row in enumerate(rows):
             for x, value in enumerate(row):
-                at = struct.pack("<HHH", y, x, 1 if x in dates else 0)
+                at = struct.pack("<HHH", y, x, 2 + x if x < len(formats) else int(x in dates))
                 if isinstance(value, bool):
                     cells += _record(0x205, at + bytes([value, 0]))
                 elif isinstance(value, str):
@@ -138,7 +141,9 @@ def bare_workbook(
         bodies.append(_record(0x809, struct.pack("<HHHHII", 0x600, 0x10, 0x0DBB, 0x07CC, 0, 6)) + cells + _record(0x0A))
     head = _record(0x809, struct.pack("<HHHHII", 0x600, 0x05, 0x0DBB, 0x07CC, 0, 6)) + _record(0x42, b"\xb0\x04")
     head += _record(0x31, struct.pack("<HHHHHBBBx", 200, 0, 0, 400, 0, 0, 0, 0) + _words("Arial", length="<B"))
-    for style in (0, 14):
+    for key, code in enumerate(formats, 164):
+        head += _record(0x41E, struct.pack("<H", key) + _words(code))
+    for style in (0, 14, *range(164, 164 + len(formats))):
         head += _record(0xE0, struct.pack("<HHHBBBBIIH", 0, style, 0, 0, 0, 0, 0, 0, 0, 0))
     names = [*sheets, *(["Chart"] if chart else [])]
     place = len(head) + sum(4 + 6 + 2 + 2 * len(name) for name in names) + 4

@@ -32,6 +32,13 @@ def test_a_workbook_of_excel_97() -> None:
     ]
 
 
+def test_numbers_of_excel_97_have_the_units_that_are_shown() -> None:
+    formats = ["0.0%", "[$€-407]\\ #,##0.00", "[h]:mm", "00000", "h:mm", '0.0" kg"', "General"]
+    sheets: Sheets = {"S": [list("abcdefg"), [0.125, 12.5, 1.5, 12.0, 0.25, 7.0, 5.0]]}
+    text = "S\n\na: 12.5%\nb: € 12.5\nc: 36:00:00\nd: 00012\ne: 06:00:00\nf: 7 kg\ng: 5"
+    assert parse("xls", excel97(sheets, formats=formats)).text == text
+
+
 def test_a_workbook_is_known_by_its_streams_whatever_its_name() -> None:
     stream = bare_workbook(SHEETS).ljust(CUTOFF, b"\0")
     assert detect_file_type("a.txt", compound({"Book": stream})) == "xls"

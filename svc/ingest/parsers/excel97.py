@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import olefile
 import xlrd
@@ -16,10 +17,11 @@ from svc.ingest.parsers.addresses import Addresses, with_address
 from svc.ingest.parsers.csv import write_rows
 from svc.ingest.parsers.excel97_records import beside_cells
 from svc.ingest.parsers.excel_sheet import printed_edge
-from svc.ingest.parsers.excel_values import EPOCH, EPOCH_1904, shown_date, shown_number
+from svc.ingest.parsers.excel_values import EPOCH, EPOCH_1904, Style, shown, shown_date, shown_number, style_of
 from svc.ingest.parsers.rejections import damaged, encrypted
 
 _UNICODE_BIFF = 80
+_NUMBERS = (xlrd.XL_CELL_NUMBER, xlrd.XL_CELL_DATE)
 
 # A workbook with one cell, "a".
 SAMPLE = zlib.decompress(base64.b85decode(
@@ -33,9 +35,7 @@ SAMPLE = zlib.decompress(base64.b85decode(
 def parse(data: bytes) -> ReadDocument:
     """Return the sheets in their order, with the names of the columns in each row (`sheet`)."""
     try:
-        book = xlrd.open_workbook(
-            file_contents=data, logfile=_Nowhere(), on_demand=True, ragged_rows=True, ignore_workbook_corruption=True
-        )
+        book = _opened(data)
     except xlrd.XLRDError as error:
         # The library has one exception, whose message alone tells these apart.
         is_encrypted = "encrypted" in str(error).lower()
@@ -71,6 +71,22 @@ def parse(data: bytes) -> ReadDocument:
     return writer.document()
 
 
+def _opened(data: bytes) -> xlrd.Book:
+    """The workbook with its number formats; without them if these are damaged."""
+    for has_formats in (True, False):
+        try:
+            return xlrd.open_workbook(
+                file_contents=data, logfile=_Nowhere(), on_demand=True, ragged_rows=True,
+                ignore_workbook_corruption=True, formatting_info=has_formats,
+            )  # fmt: skip
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:
+            if not has_formats:
+                raise
+    raise AssertionError
+
+
 def _write_sheet(book: xlrd.Book, sheet: xlrd.sheet.Sheet, name: str, writer: Writer, addresses: Addresses) -> None:
     writer.place = {"sheet": name}
     writer.add("heading", name, level=1)
@@ -83,11 +99,14 @@ def _write_sheet(book: xlrd.Book, sheet: xlrd.sheet.Sheet, name: str, writer: Wr
 def _rows(book: xlrd.Book, sheet: xlrd.sheet.Sheet, addresses: Addresses) -> Iterator[list[str]]:
     epoch = EPOCH_1904 if book.datemode else EPOCH
     linked = {row for row, _ in sheet.hyperlink_map}
+    style_of_cell = _styles(book, sheet)
     for number in range(sheet.nrows):
-        row = []
+        row: list[str] = []
         for kind, value in zip(sheet.row_types(number), sheet.row_values(number), strict=True):
             if kind == xlrd.XL_CELL_TEXT:
                 row.append(value)
+            elif kind in _NUMBERS and (style := style_of_cell(number, len(row))) is not None:
+                row.append(shown(value, style, epoch))
             elif kind == xlrd.XL_CELL_NUMBER:
                 row.append(shown_number(value))
             elif kind == xlrd.XL_CELL_DATE:
@@ -103,6 +122,21 @@ def _rows(book: xlrd.Book, sheet: xlrd.sheet.Sheet, addresses: Addresses) -> Ite
             target = link.url_or_path if link is not None and isinstance(link.url_or_path, str) else ""
             row[column] = with_address(row[column], addresses.beside(row[column], target, is_relative_kept=True))
         yield row
+
+
+def _styles(book: xlrd.Book, sheet: xlrd.sheet.Sheet) -> Callable[[int, int], Style | None]:
+    """A function that returns how the number in a cell is shown, by its row and its column."""
+
+    @cache
+    def of_format(number: int) -> Style | None:
+        known = book.format_map.get(book.xf_list[number].format_key) if number < len(book.xf_list) else None
+        return None if known is None else style_of(str(known.format_key), known.format_str)
+
+    def of_cell(row: int, column: int) -> Style | None:
+        formats = sheet._cell_xf_indexes[row] if row < len(sheet._cell_xf_indexes) else ()
+        return of_format(formats[column]) if column < len(formats) and formats[column] >= 0 else None
+
+    return of_cell
 
 
 class _BesideCells:
@@ -122,10 +156,10 @@ class _BesideCells:
         for text in beside.texts:
             writer.add("text", text)
         for edge in beside.edges:
-            shown = printed_edge(edge)
-            if shown and shown not in self._edges:
-                self._edges.add(shown)
-                writer.add("text", shown)
+            printed = printed_edge(edge)
+            if printed and printed not in self._edges:
+                self._edges.add(printed)
+                writer.add("text", printed)
         self._pictures += beside.pictures
         self._charts += beside.charts
 
