@@ -15,7 +15,7 @@ OverlapTokens = Annotated[int, msgspec.Meta(ge=0, le=4095)]
 
 
 class ChunkSizes(msgspec.Struct, frozen=True):
-    """The most tokens of a chunk, and the most tokens that neighbours share, at most half as many."""
+    """The maximum tokens of a chunk, and the maximum tokens that neighbours share, at most half as many."""
 
     chunk_tokens: ChunkTokens
     overlap_tokens: OverlapTokens
@@ -36,7 +36,7 @@ class TextChunk(msgspec.Struct, frozen=True):
 
     @property
     def indexed(self) -> str:
-        """The text that is embedded, and indexed for keywords: the headings above the chunk, and its content."""
+        """The text for embedding and for keywords: the headings above the chunk, and its content."""
         return indexed_text(self.content, self.metadata)
 
 

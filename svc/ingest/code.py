@@ -46,7 +46,7 @@ def _cut(lines: list[_Line], first: int, last: int, tokens: int, depth: int) -> 
             yield begun, start
             begun, used = start, 0
         used += size
-        if used > tokens:  # a group that does not fit: it is alone here
+        if used > tokens:  # A group that does not fit is alone here.
             pieces = list(_cut(lines, start, end, tokens, depth + 1)) if depth < _DEEPEST else [(start, end)]
             yield from pieces[:-1]
             begun = pieces[-1][0]
@@ -56,14 +56,14 @@ def _cut(lines: list[_Line], first: int, last: int, tokens: int, depth: int) -> 
 
 
 def _groups(lines: list[_Line], first: int, last: int, depth: int) -> list[Span]:
-    """Ranges of lines that belong together: the lines of least indentation with the lines indented below them.
+    """Ranges of lines that belong together: the least indented lines with the lines that are indented below them.
 
     At the greatest depth each line is alone.
     """
     filled = [n for n in range(first, last) if lines[n].words]
     if depth >= _DEEPEST or not filled:
         return [(n, n + 1) for n in range(first, last)]
-    # Inside of a group that is too large, its first line does not count: it is the one that is indented least.
+    # Inside a group that is too large, its first line, which is the least indented one, is ignored.
     inner = filled[1:] if depth else filled
     least = min((lines[n].indent for n in inner), default=0)
     starts, previous = [first], None
@@ -75,6 +75,6 @@ def _groups(lines: list[_Line], first: int, last: int, depth: int) -> list[Span]
             if is_apart and not (previous == n - 1 and _LEADS.match(above.words) and above.indent <= least):
                 starts.append(n)
         previous = n
-    if len(starts) == 1 and depth:  # statements without a blank line between them
+    if len(starts) == 1 and depth:  # Statements without a blank line between them.
         return [(n, n + 1) for n in range(first, last)]
     return list(zip(starts, [*starts[1:], last], strict=True))

@@ -1,4 +1,4 @@
-"""Confining the parser server and its children, so that a document that takes over a parser gains nothing.
+"""Confines the parser server and its children, so that a document that takes over a parser gains nothing.
 
 Both load everything they need first, and then give up their rights:
 
@@ -7,9 +7,9 @@ Both load everything they need first, and then give up their rights:
     one document    in addition: no descriptors but its connection, no new processes or threads, death with the
                     parser server, and a seccomp filter that allows only computing and that connection
 
-Each restriction works without the others, because a kernel may lack some. A refused call fails with EPERM and does
-not end the process: a library that looks for fonts or a terminal continues without them, and the document is parsed.
-Only a call in the numbering of another architecture, which no honest code makes, kills the process.
+The restrictions are independent, because a kernel may lack some. A refused call fails with EPERM and does not end the
+process: a library that looks for fonts or a terminal continues without them, and the document is parsed. Only a system
+call in the numbering of another architecture, which no legitimate code makes, kills the process.
 
 Linux only; elsewhere `confine_server` reports that the process is not confined.
 """
@@ -30,7 +30,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from svc.ingest.syscall_numbers import NUMBERS
 
 PARSER_ID = 65_530
-"""The user and group of parsers whose server was started by root; systemd and Debian give this number to nobody."""
+"""The user and group of parsers if the server runs as root; systemd and Debian do not assign this number."""
 
 _IS_LINUX = sys.platform == "linux"
 
@@ -64,12 +64,12 @@ def confine_server() -> list[str]:
             build()
         except OSError:
             missing.append(name)
-    hide_process()  # again, because a change of the user resets it
+    hide_process()  # Again, because a change of the user resets it.
     return missing
 
 
 def confine_child(server_id: int, kept_descriptor: int, *, filters: bool) -> None:
-    """Confine a child at one document, before it reads a byte of that; `filters` says whether seccomp is there.
+    """Confine the child for one document before it reads any of it; `filters` is whether seccomp is available.
 
     Raises:
         OSError: a restriction failed, or the parser server `server_id` is dead.
@@ -81,7 +81,7 @@ def confine_child(server_id: int, kept_descriptor: int, *, filters: bool) -> Non
     if not _IS_LINUX:
         return
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != server_id:  # it died before that line
+    if os.getppid() != server_id:  # The server died before that line.
         raise ProcessLookupError(errno.ESRCH, "the parser server is dead")
     if filters:
         _filter(_allowing(_OF_PARSERS, _restricted(os.getpid())))
@@ -92,7 +92,7 @@ def _become_parser_user() -> None:
         return
     os.setgroups([])
     os.setgid(PARSER_ID)
-    os.setuid(PARSER_ID)  # as root: the real, the effective and the saved one, and with them every capability
+    os.setuid(PARSER_ID)  # As root, drop the real, the effective and the saved id, and with them every capability.
 
 
 # --- the kernel's own functions ------------------------------------------------------------------------------
@@ -117,16 +117,16 @@ def _syscall(number: int, *arguments: object) -> int:
 
 # --- Landlock --------------------------------------------------------------------------------------------------
 
-_LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446  # the same on every architecture
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446  # These numbers are the same on every architecture.
 _LANDLOCK_VERSION = 1
-# Rights on files by the version of the interface that brought them: each version knows all the bits below its own.
+# The file rights by the version of the interface that introduced them: each version knows all lower bits.
 _FILE_RIGHTS_BITS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _NETWORK_FROM, _NETWORK_RIGHTS = 4, 0b11  # bind and connect, TCP
 _SCOPES_FROM, _SCOPES = 6, 0b11  # abstract sockets, and signals, of processes outside
 
 
 def _restrict_by_landlock() -> None:
-    """Give up every right that this kernel's Landlock knows: a set of rules that handles all and allows none."""
+    """Drop every right that this kernel's Landlock knows, with a ruleset that handles all rights and allows none."""
     version = _syscall(_LANDLOCK_CREATE_RULESET, ctypes.c_void_p(), ctypes.c_size_t(0), _LANDLOCK_VERSION)
     attributes = struct.pack("=Q", (1 << _FILE_RIGHTS_BITS[min(version, max(_FILE_RIGHTS_BITS))]) - 1)
     if version >= _NETWORK_FROM:
@@ -142,7 +142,7 @@ def _restrict_by_landlock() -> None:
 
 # --- seccomp ---------------------------------------------------------------------------------------------------
 
-# Enough for a process that has loaded its files and computes. No call here names a file, an address or another process.
+# Enough for a computing process that has loaded its files. No call here names a file, an address or another process.
 _OF_PARSERS = """
     read write readv writev recvfrom sendto shutdown close lseek fstat poll ppoll select pselect6 brk mmap
     munmap mremap mprotect madvise membarrier futex set_robust_list rseq rt_sigaction rt_sigprocmask
@@ -164,19 +164,19 @@ _OF_ATTACKERS = """
 
 _F_GETFD, _F_SETFD, _F_GETFL, _F_DUPFD_CLOEXEC = 1, 2, 3, 1030
 
-# A filter is a program for the kernel's packet machine: 8 bytes an instruction, read from `struct seccomp_data`.
+# A filter is a BPF program, with 8 bytes for each instruction, that reads `struct seccomp_data`.
 _LOAD, _JUMP_IF_EQUAL, _JUMP_IF_GREATER_OR_EQUAL, _RETURN = 0x20, 0x15, 0x35, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 _KILL, _ALLOW, _REFUSE = 0x8000_0000, 0x7FFF_0000, 0x0005_0000 | errno.EPERM
-_X32 = 0x4000_0000  # on x86_64, from here on the numbers of a second way to call
+_X32 = 0x4000_0000  # On x86_64, the numbers from here on belong to a second calling convention.
 _ARCHITECTURES = {"x86_64": (0xC000_003E, 0), "aarch64": (0xC000_00B7, 1)}  # linux/audit.h; the column of `NUMBERS`
 
-# For each call the halves of its arguments, low (0) or high (1), with the values that they may have.
+# For each call: halves of its arguments, low (0) or high (1), with the allowed values.
 _Restrictions = Mapping[str, Sequence[tuple[int, int, Iterable[int]]]]
 
 
 def _restricted(own_id: int) -> _Restrictions:
-    """Calls that a parser needs in one form only."""
+    """Calls that a parser needs only in one form."""
     return {
         # `abort` signals itself.
         "kill": [(0, 0, [own_id])],
@@ -197,7 +197,9 @@ def _allowing(names: str, restricted: _Restrictions) -> bytes:
         body = b""
         for argument, half, values in checks:
             accepted = list(values)
-            body += _instruction(_LOAD, _ARGUMENTS_AT + 8 * argument + 4 * half)  # both architectures: low half first
+            body += _instruction(
+                _LOAD, _ARGUMENTS_AT + 8 * argument + 4 * half
+            )  # On both architectures, the low half is first.
             for place, value in enumerate(accepted):
                 body += _instruction(_JUMP_IF_EQUAL, value, len(accepted) - place)
             body += _instruction(_RETURN, _REFUSE)
@@ -235,7 +237,7 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
 
 
 def _architecture() -> tuple[int, int]:
-    # A 32-bit interpreter on a 64-bit kernel calls in another numbering.
+    # A 32-bit interpreter on a 64-bit kernel uses another numbering.
     known = _ARCHITECTURES.get(platform.machine()) if sys.maxsize > 2**32 else None
     if known is None:
         raise _RefusedError(errno.ENOSYS, "no table of system calls for this architecture")

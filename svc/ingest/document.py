@@ -1,6 +1,6 @@
 """A document as it was read: its text, the blocks of that text, and the parts that were not read.
 
-In its own module, so that neither the parsers nor the chunker import the other.
+This is a separate module, so that the parsers and the chunker do not import each other.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Writer:
     def add(
         self, kind: BlockKind, text: str, *, level: int = 0, head: int = 0, language: str = "", joint: str = ""
     ) -> None:
-        """Append a block at the current place, unless it is blank.
+        """Append a block at the current position, unless it is blank.
 
         `head` is the length of a table's first lines. `joint` is the white space before the block, if not the usual.
         """
@@ -86,7 +86,7 @@ class Writer:
         self.add("table", "\n".join(lines), head=head)
 
     def add_blocks(self, document: ReadDocument) -> None:
-        """Append the blocks of another document, at the current place."""
+        """Append the blocks of another document at the current position."""
         for block in document.blocks:
             self.add(
                 block.kind, document.text[block.start : block.end], level=block.level, language=block.language,

@@ -1,4 +1,4 @@
-"""The bytes of a received file: in memory if it is small, else in a temporary file, and stored part by part."""
+"""The bytes of a received file: in memory if it is small, otherwise in a temporary file, and stored part by part."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from svc.ingest.file_types import SEARCH_BYTES
 from svc.ingest.ole import SIGNATURE
 
 MAX_PART_BYTES: Final = 2**20
-"""The most bytes of one stored part. A file with no more is stored with its document."""
+"""The maximum size of one stored part in bytes. A file up to this size is stored with its document."""
 
-# The directory of an older Office file can be anywhere in it; that of a larger one is looked for near its ends.
+# The directory of an older Office file can be anywhere; in a larger one, it is searched near both ends.
 _WHOLE_CONTAINER_BYTES: Final = 32 * 2**20
 
 
 class FileBytes:
-    """The bytes of a file. `file` must stay open as long as they are read; only one task reads at a time."""
+    """The bytes of a file. `file` must stay open while they are read; only one task reads at a time."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file = file
@@ -36,7 +36,7 @@ class FileBytes:
         return self.size > MAX_PART_BYTES
 
     async def whole(self) -> bytes:
-        """Return all bytes at once, for a file that is not in parts."""
+        """Return all bytes of a file that is not in parts."""
         return await self._read(0, self.size)
 
     async def parts(self) -> AsyncIterator[bytes]:
@@ -45,7 +45,7 @@ class FileBytes:
             yield await self._read(first, MAX_PART_BYTES)
 
     async def sample(self) -> bytes:
-        """Return the beginning and the end, by which the type of the file is detected."""
+        """Return the beginning and the end, for detecting the file type."""
         is_container = self.size <= _WHOLE_CONTAINER_BYTES and await self._read(0, len(SIGNATURE)) == SIGNATURE
         if self.size <= 2 * SEARCH_BYTES or is_container:
             return await self._read(0, self.size)

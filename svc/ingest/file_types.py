@@ -22,7 +22,7 @@ ACCEPTED = f"{', '.join(_PLURALS[:-1])} and {_PLURALS[-1]}"
 
 _SAMPLE_BYTES = 65_536
 SEARCH_BYTES = 4 * 2**20
-"""The bytes at the beginning, and at the end, of a file that are looked at."""
+"""The number of bytes that are examined at the beginning and at the end of a file."""
 _SUFFIXES: dict[str, FileType] = {suffix: name for name, each in FORMATS.items() for suffix in each.suffixes}
 _ZIP_TYPES: dict[bytes, FileType] = {
     each.mark: name for name, each in FORMATS.items() if each.container == "zip" and each.mark
@@ -79,12 +79,12 @@ _TEXT_BYTES = bytes(byte for byte in range(256) if byte >= 32 or byte in b"\b\t\
 
 
 def detect_file_type(filename: str, data: bytes, *, images: bool = False) -> FileType:
-    """Returns the type of `data`, a whole file. `filename` decides only between types whose content looks the same.
-    Images are accepted if `images`.
+    """Returns the type of `data`, a whole file. `filename` only decides between types with the same content. Images are
+    accepted if `images`.
 
     Raises:
         InvalidRequestError: the file is empty.
-        UnsupportedMediaTypeError: the type is not accepted; the detail says which type the file seems to have.
+        UnsupportedMediaTypeError: the type is not accepted; the detail names the apparent type of the file.
     """
     if not data:
         raise InvalidRequestError("The file is empty.", field="content")
@@ -234,7 +234,7 @@ def _is_binary(sample: bytes) -> bool:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample)
     except UnicodeDecodeError:
-        # About 8 % of the bytes of compressed data are controls. In EBCDIC, 0x05 is the tab and 0x15 the newline.
+        # About 8 % of compressed data are control characters. In EBCDIC, 0x05 is the tab and 0x15 the newline.
         return controls - sample.count(0x05) - sample.count(0x15) > 0.03 * len(sample)
-    # Valid UTF-8 with some controls is still text: the parser removes them.
+    # Valid UTF-8 with some control characters is still text: the parser removes them.
     return controls > 0.25 * len(sample)

@@ -1,7 +1,7 @@
-"""Chunks that a client sent: the file in which they are stored, and the form in which the worker reads it.
+"""Chunks from a client: the file in which they are stored, and the form in which the worker reads it.
 
 The file has a line of JSON for each chunk. It is the content of the document like any other file, so quotas, digests,
-transfers, exports and retries need to know nothing of chunks.
+transfers, exports and retries need no special handling.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from svc.ingest.tokens import WordCounter
 from svc.vectors.formats import check_query_vector
 
 MOST_CHARACTERS = 32_768
-"""The longest text of a chunk, as long as the longest query."""
+"""The maximum length of a chunk's text, the same as for a query."""
 
 _BETWEEN = 2  # an empty line between two texts
 # White space between two chunks is not stored: see `whole_text`.
@@ -50,7 +50,7 @@ class _Place(NamedTuple):
 
 
 class Places:
-    """Checks or makes the places of chunks in the text of their document, one chunk after the other.
+    """Checks or computes the positions of chunks in the text of their document, chunk by chunk.
 
     The first chunk decides: if its metadata says where it is, that of all others must, as in the chunks of other
     documents; else the text consists of the chunks with an empty line between them.
@@ -64,7 +64,7 @@ class Places:
         """Return the metadata of the next chunk with its place.
 
         Raises:
-            InvalidRequestError: the place contradicts the text, or the chunks before.
+            InvalidRequestError: the position contradicts the text or the preceding chunks.
         """
         given = _given_place(content, metadata, field)
         if self._last is None:
@@ -94,7 +94,7 @@ class Places:
 
 
 def _given_place(content: str, metadata: dict[str, Any], field: str) -> _Place | None:
-    """The place that the metadata contain, as `TextChunk` describes it; None if they contain none."""
+    """The position in the metadata, as described in `TextChunk`; None if there is none."""
     if not {"start", "end", "added"} & metadata.keys():
         return None
     start, end, added = metadata.get("start"), metadata.get("end"), metadata.get("added", [0, 0])
@@ -124,7 +124,7 @@ def read_chunks(file: bytes, dimensions: int, max_chunks: int) -> ReadChunks:
     """Read a file of chunks. Takes about 0.2 ms for a chunk with a vector.
 
     Raises:
-        DocumentRejectedError: it is no such file, has more than `max_chunks`, or its vectors are of another model.
+        DocumentRejectedError: it is not such a file, has more than `max_chunks`, or its vectors are of another model.
     """
     lines = file.splitlines()
     if len(lines) > max_chunks:
@@ -160,7 +160,8 @@ def _read(lines: list[bytes], dimensions: int) -> Iterator[tuple[TextChunk, NDAr
 
 
 def given_hash(chunk: TextChunk, vector: NDArray[np.float16]) -> UUID:
-    """The hash of a chunk with a vector of the client's, which is not used for equal texts: it need not be the model's.
+    """The hash of a chunk with a vector from the client, which is not reused for equal texts, since the model may
+    differ.
 
     Equal texts with equal vectors have the same hash.
     """

@@ -9,7 +9,7 @@ from uuid import UUID
 from svc.errors import LeaseLostError
 
 GAVE_UP: Final = "gave up after"
-"""How the error of a document begins whose ingestion failed again and again for no fault of the document."""
+"""The beginning of the error of a document whose ingestion failed repeatedly without the document as the cause."""
 
 
 class JobKey(TypedDict):

@@ -1,4 +1,4 @@
-"""The names in the top folder of a compound file (OLE), which is how Office wrote all files before 2007.
+"""The names in the top folder of a compound file (OLE), the format of all Office files before 2007.
 
 This runs in the server for every such upload, so it follows at most a bounded number of sectors.
 """
@@ -11,7 +11,7 @@ SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENTRY_BYTES = 128
 _MOST_SECTORS = 256
 _NAMED_FATS = 109  # in the header
-_END = 0xFFFF_FFFA  # from here on, a number is none of a sector
+_END = 0xFFFF_FFFA  # Numbers from here on are not sectors.
 _NONE = 0xFFFF_FFFF
 
 

@@ -20,7 +20,7 @@ from svc.ingest.tokens import WordCounter
 
 _SMALL_SHARE = 8  # a chunk with less than this share of the tokens is merged with a neighbour, if both fit
 _FULL_SHARE = 4  # a chunk with more than this share ends where the next section begins
-_LONGEST_TOKEN = 16  # in characters, nearly always: longer texts need not be counted
+_LONGEST_TOKEN = 16  # In characters, with few exceptions; longer texts need not be counted.
 _CUTS_TRIED = 20
 _CHARACTERS_TRIED = 64
 _JOINER = "\u200d"
@@ -44,7 +44,7 @@ def split(document: ReadDocument, *, chunk_tokens: int, overlap_tokens: int, max
     for piece in packer.packed(cutter.pieces()):
         pieces.append(piece)
         if len(pieces) > 2 * max_chunks:
-            break  # merging small neighbours takes away less than half
+            break  # Merging small neighbours removes less than half of the pieces.
     chunks = [chunk for piece in packer.merged(pieces) for chunk in packer.chunks(piece)]
     if len(chunks) > max_chunks:
         raise DocumentRejectedError(
@@ -82,7 +82,7 @@ class _Packer:
             yield last
 
     def merged(self, pieces: list[Piece]) -> list[Piece]:
-        """Merge each small piece with a neighbour, the one before it if possible."""
+        """Merge each small piece with a neighbour, if possible the preceding one."""
         merged: list[Piece] = []
         carried: Piece | None = None
         for number, each in enumerate(pieces):
@@ -118,7 +118,7 @@ class _Packer:
         return [*merged, carried] if carried is not None else merged
 
     def chunks(self, piece: Piece) -> Iterator[TextChunk]:
-        """Yield the chunk of a piece; several if the piece has more tokens than were foreseen."""
+        """Yield the chunk of a piece, or several if the piece has more tokens than expected."""
         start, end = self._trimmed(piece)
         if start >= end:
             return
@@ -128,7 +128,7 @@ class _Packer:
         if tokens <= room:
             yield self._chunk(Piece(start, end, piece.path, before=piece.before, after=piece.after), content, tokens)
             return
-        # The head of a table and a fence go around each part.
+        # Each part gets the head of the table or the fence.
         room -= self._counter.count(piece.before) + self._counter.count(piece.after)
         for a, b in ProseCutter(self._counter, max(room, 2), 0).spans(self._text[start:end]):
             content = f"{piece.before}{self._text[start + a : start + b]}{piece.after}"
@@ -136,7 +136,8 @@ class _Packer:
             yield self._chunk(part, content, self._counter.count(content))
 
     def _trimmed(self, piece: Piece) -> tuple[int, int]:
-        """The span of a piece without blank lines at its ends, and without other white space unless it is code."""
+        """The span of a piece without blank lines at its ends and, unless it is code, without other white space
+        there."""
         text = self._text[piece.start : piece.end]
         end = piece.start + len(text.rstrip())
         start = piece.end - len(text.lstrip())
@@ -179,7 +180,7 @@ class _Packer:
         return piece.opens and self._size(last) * _FULL_SHARE >= self._tokens
 
     def _joined(self, left: Piece, right: Piece) -> Piece | None:
-        """Both pieces as one, below the headings that they share; None if they do not fit, or something is repeated."""
+        """Both pieces as one, below their common headings; None if they do not fit, or if a part is repeated."""
         if left.after or right.before or right.start < left.end:
             return None
         path = _common(left.path, right.path)
@@ -192,12 +193,12 @@ class _Packer:
         return Piece(left.start, right.end, path, left.opens, left.continues, left.before, right.after)
 
     def _is_bare(self, piece: Piece) -> bool:
-        """Whether a piece has nothing but headings."""
+        """Whether a piece has only headings."""
         first, last = (max(bisect_right(self._starts, at) - 1, 0) for at in (piece.start, piece.end - 1))
         return all(block.kind == "heading" for block in self._blocks[first : last + 1])
 
     def _filled(self, left: Piece, right: Piece) -> list[Piece] | None:
-        """Both pieces, with the first words of the right one in the left one; None if they cannot be taken from it."""
+        """Both pieces, with the first words of the right one moved to the left one; None if this is impossible."""
         if left.after or not self._is_divisible(right) or right.start < left.end:
             return None
         path = _common(left.path, right.path)
@@ -218,7 +219,7 @@ class _Packer:
         return None
 
     def _balanced(self, left: Piece, right: Piece) -> list[Piece]:
-        """Both pieces, with the last sentences of the left one in the right one."""
+        """Both pieces, with the last sentences of the left one moved to the right one."""
         if not self._is_divisible(left) or right.before:
             return [left, right]
         text, middle = self._text, (left.start + left.end) // 2
@@ -250,7 +251,7 @@ class _Packer:
 
 
 def _divides(text: str, cut: int) -> bool:
-    """Whether a text can be cut before a character, which is no accent or another part of the one before it."""
+    """Whether a text can be cut before a character, which must not be a combining part of the preceding one."""
     return unicodedata.category(text[cut]) not in ("Mn", "Mc", "Me", "Cf") and text[cut - 1] != _JOINER
 
 

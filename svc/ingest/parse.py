@@ -27,18 +27,18 @@ _DECODED = {name for name, each in FORMATS.items() if each.container == "text"} 
 
 
 def sample(file_type: FileType) -> bytes:
-    """A small file of a type, with which a process loads all that its parser needs."""
+    """A small file of a type, with which a process loads everything that its parser needs."""
     return cast(bytes, _MODULES[file_type].SAMPLE)
 
 
 def parse(file_type: FileType, data: bytes, charset: str | None = None) -> ReadDocument:
-    """Returns the text of a file in reading order, with at least one block.
+    """Return the text of a file in reading order, with at least one block.
 
     The place of a block is, for example, the `page` of a PDF or the `sheet` of a workbook. `charset` is Python's name
     of the encoding that the upload declared; it counts for files of text that have none of their own.
 
     Raises:
-        DocumentRejectedError: the file is encrypted, damaged, too large unpacked, or contains no text.
+        DocumentRejectedError: the file is encrypted, damaged, too large when unpacked, or contains no text.
         MemoryError: the memory limit does not suffice.
     """
     try:
@@ -48,7 +48,7 @@ def parse(file_type: FileType, data: bytes, charset: str | None = None) -> ReadD
         raise
     except RecursionError as error:
         raise nests_too_deeply(file_type) from error
-    except Exception as error:  # parser libraries raise anything on broken files
+    except Exception as error:  # Parser libraries can raise any exception for broken files.
         if isinstance(error, etree.XMLSyntaxError) and error.code == etree.ErrorTypes.ERR_NO_MEMORY:
             raise MemoryError from error
         raise damaged(file_type) from error

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 START_TIMEOUT_S = 60.0
 """Seconds in which the parser server, or a child of it, must start."""
 GRACE_S = 5.0
-"""Seconds beyond a limit of a child, in which its own alarm fires first, and for the end of the parser server."""
+"""Seconds beyond a limit of a child, so that its own alarm fires first, and for the end of the parser server."""
 
 _PROGRAM = "import sys; sys.path[:] = sys.argv[3:]; from svc.ingest.parser_server import serve; serve(*sys.argv[1:3])"
 # The libraries that start threads do so when they are loaded, before the parser server is confined, which needs one.
@@ -93,7 +93,9 @@ def _report_missing(restrictions: list[str]) -> None:
     """Log, once per process, the restrictions on parsers that this system does not allow."""
     if new := [each for each in restrictions if each not in _reported]:
         _reported.update(new)
-        logger.warning("this system does not allow to confine parsers by: %s; the others apply", ", ".join(new))
+        logger.warning(
+            "this system does not support these restrictions of parsers: %s; the others apply", ", ".join(new)
+        )
 
 
 def _popen(control: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
@@ -109,5 +111,5 @@ def _popen(control: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
         pass_fds=[control.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        start_new_session=True,  # the parent receives the signals of a terminal and decides when to stop
+        start_new_session=True,  # The parent receives the signals of a terminal and decides when to stop.
     )

@@ -52,7 +52,7 @@ class Finished(msgspec.Struct, tag=True):
 
 
 class Ended(msgspec.Struct):
-    """How a child ended: its exit code (negative: a signal) and its peak memory in kB."""
+    """The end of a child: its exit code (negative: a signal) and its peak memory in kB."""
 
     code: int
     peak_kb: int

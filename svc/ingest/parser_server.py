@@ -1,4 +1,4 @@
-"""The parser server, and the child that it forks for each document. `sandbox` is the parent's side and explains why.
+"""The parser server, and the child that it forks for each document. `sandbox` is the parent's side, with the reasons.
 
 It runs in its own process without secrets, and imports neither the settings nor a database driver.
 """
@@ -42,7 +42,7 @@ def serve(control_descriptor: str, limits_json: str) -> None:
     control = socket.socket(fileno=int(control_descriptor))
     limits = msgspec.json.decode(limits_json, type=Limits)
     with contextlib.suppress(OSError):
-        # If the machine still runs out of memory, the kernel should kill a parser first.
+        # If the machine runs out of memory anyway, the kernel should kill a parser first.
         Path("/proc/self/oom_score_adj").write_text("1000")
     _preload(limits)
     missing = confine_server()
@@ -55,7 +55,9 @@ def _preload(limits: Limits) -> None:
     for package in _LOADED_WHOLE:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.rpartition(".")[2].startswith(("_cli", "__main__", "cli")):
-                with contextlib.suppress(ImportError):  # for another system, or it needs a package that is absent
+                with contextlib.suppress(
+                    ImportError
+                ):  # A module for another system, or one that needs a missing package.
                     importlib.import_module(module.name)
     if limits.ocr:
         recognition.load()
@@ -148,7 +150,7 @@ class _Forks:
             confine_child(self._id, connection.fileno(), filters=self._filters)
             code = _read_one_document(connection, self._limits)
         finally:
-            os._exit(code)  # no clean-up of the server may run in the child
+            os._exit(code)  # No clean-up code of the server may run in the child.
 
 
 # --- one document ---------------------------------------------------------------------------------------------
@@ -200,7 +202,7 @@ def _limit_this_process(limits: Limits) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     signal.setitimer(signal.ITIMER_REAL, limits.timeout_s)
-    os.dup2(1, 2)  # warnings of the libraries about a document do not belong in the log
+    os.dup2(1, 2)  # The log must not contain the libraries' warnings about a document.
     os.nice(5)  # requests have priority
     # The soft limit sends SIGXCPU, which identifies the cause; the hard limit sends SIGKILL, which does not.
     _limit(resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1)

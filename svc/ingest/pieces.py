@@ -1,4 +1,4 @@
-"""Cuts the blocks of a document into pieces that fit into a chunk, each with the headings that it is below."""
+"""Cuts the blocks of a document into pieces that fit into a chunk, each with the headings above it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ROOMS_TRIED = 4
 _SPARE_TOKENS = 10  # of a piece of a table or of code, so that a few words before or after it fit too
 _HEADING_MOST_CHARACTERS = 200
 _MOST_HEADINGS = 24  # in a row, such as the names of functions that nobody described
-_PATH_MOST_SHARE = 8  # of the tokens of a chunk, the headings above it take at most one in so many
+_PATH_MOST_SHARE = 8  # The headings above a chunk take at most one of this number of its tokens.
 _NEWLINES = str.maketrans("\n", " ")
 
 
@@ -158,7 +158,7 @@ class Cutter:
         return self._cutters[room, overlaps]
 
     def _table(self, start: int, table: Block, room: int, path: Path) -> Iterator[Piece]:
-        """Whole rows, and above those of each piece the head. A row that does not fit is cut as text."""
+        """Whole rows, with the head above those of each piece. A row that does not fit is cut as text."""
         head = self._text[table.start : table.head] + "\n" if table.head else ""
         head_tokens = self._counter.count(head)
         if head_tokens > room // 2:
@@ -236,7 +236,7 @@ class Cutter:
             yield Piece(a, b, path, before=before if number else "", after="" if is_last and is_closed else after)
 
     def _evened(self, spans: list[Span], room: int) -> list[Span]:
-        """The parts of code, none of them tiny: such a part is joined with the one before it, or gets lines of it."""
+        """The parts of code. A tiny part is joined with the preceding one, or gets lines from it."""
         evened: list[Span] = []
         for start, end in spans:
             begin = start

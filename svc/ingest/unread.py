@@ -1,4 +1,4 @@
-"""Warnings: the parts of a document that were not read, in words for its owner."""
+"""Warnings for the owner of a document about the parts that were not read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WARNING_MOST_CHARACTERS = 300
 
 
 def bounded(warnings: Sequence[str]) -> list[str]:
-    """Return the warnings, so many and so long that they can be stored with a document."""
+    """Return the warnings, limited in number and length, so that they can be stored with a document."""
     shown = [shortened(each, WARNING_MOST_CHARACTERS) for each in warnings]
     if len(shown) > MOST_WARNINGS:
         rest = len(shown) - MOST_WARNINGS + 1

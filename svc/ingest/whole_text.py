@@ -1,4 +1,4 @@
-"""Puts the text of a document together again from its chunks, which overlap and repeat the heads of tables."""
+"""Restores the text of a document from its chunks, which overlap and repeat the heads of tables."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ _MOST_BETWEEN = 2**18
 
 
 class WholeText:
-    """The text of a document from the character `place` on.
+    """The text of a document, starting at the character `place`.
 
-    Between two chunks the text has only white space, which is not stored: it is given as as many newlines.
+    Between two chunks, the text has only white space, which is not stored and is replaced by the same number of
+    newlines.
     """
 
     def __init__(self, place: int = 0) -> None:
@@ -36,7 +37,7 @@ class WholeText:
 
 
 def _added(metadata: dict[str, Any]) -> tuple[int, int]:
-    """How many characters at the beginning and at the end of a chunk are repeated from elsewhere."""
+    """The number of repeated characters at the beginning and at the end of a chunk."""
     match metadata.get("added"):
         case [int(before), int(after)] if before >= 0 <= after:
             return before, after

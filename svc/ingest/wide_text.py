@@ -1,4 +1,4 @@
-"""Recognizes UTF-16 and UTF-32 without a byte order mark, also of scripts that are not Latin."""
+"""Recognizes UTF-16 and UTF-32 without a byte order mark, in any script."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _IDEOGRAPHS = range(0x30, 0xA0)
 
 
 def wide_codec(sample: bytes) -> str | None:
-    """The codec of a text of two or four bytes a character; None if it is none."""
+    """The codec of a text with two or four bytes per character; None if it is not such a text."""
     best, most = None, 0
     for codec in _CODECS:
         count = _usual_characters(sample[:_SAMPLE_BYTES], codec)
@@ -26,7 +26,7 @@ def wide_codec(sample: bytes) -> str | None:
 
 
 def _usual_characters(sample: bytes, codec: str) -> int:
-    """How many blanks, newlines and full stops there are; none if it is no text in this encoding."""
+    """The number of blanks, newlines and full stops; 0 if it is not a text in this encoding."""
     try:
         text = codecs.getincrementaldecoder(codec)().decode(sample)
     except UnicodeDecodeError:

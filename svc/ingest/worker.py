@@ -148,7 +148,8 @@ class DocumentWorker:
                 delay_s = backoff(job.interruptions, self._settings.worker_retry_s, _MAX_RETRY_S)
                 outcome, report = "interrupted", partial(self._queue.release, job, delay_s, is_interrupted=True)
             case EmbeddingUnavailableError() if error.outage_s:
-                # The endpoint answers nobody, which is no failure of the document. It waits half as long as that lasts.
+                # The endpoint answers no calls, which is not a failure of the document. It waits for half of the
+                # outage's duration.
                 delay_s = max(self._settings.worker_retry_s, error.outage_s / 2, error.retry_after_s or 0.0)
                 reason = f"will be retried: {error.detail}"
                 outcome = "postponed"
@@ -174,7 +175,8 @@ class DocumentWorker:
                 upload.tokens.check(token_count)
                 await _timed("embed", self._embed(chunks, new, vectors, progress))
                 await storing.enter_async_context(self._storing)
-            # No heartbeat from here on: it would wait for the row that storing locks, and find the document done.
+            # No heartbeat from here on, since it would wait for the row that storing locks, and find the document
+            # complete.
             await _timed("store", self._queue.store(job, chunks, vectors, token_count, warnings, given=given))
         metrics.ingested_chunks_total.inc(len(chunks))
 
@@ -191,7 +193,7 @@ class DocumentWorker:
         return _Read(chunks, np.empty((len(chunks), dimensions), dtype=np.float16), frozenset(), warnings)
 
     async def _content(self, job: Job, upload: QueuedUpload) -> bytes:
-        """The bytes of a file; of one whose type cannot be read, the beginning."""
+        """The bytes of a file, or only the beginning if its type cannot be read."""
         if upload.content:
             return upload.content
         if upload.file_type != CHUNKS and upload.file_type not in FORMATS:

@@ -47,7 +47,7 @@ class Watch(threading.Thread):
 
 
 def main() -> int:
-    """Run the campaign; 1 when a file does not end, or the server does not answer."""
+    """Run the campaign; returns 1 if a file is not completed, or the server does not answer."""
     files = sorted(path for path in Path(sys.argv[1]).iterdir() if path.is_file())
     table = Table("file", "type", "status", "chunks", "seconds", "reason", title=f"{len(files)} files")
     unfinished = 0

@@ -172,7 +172,7 @@ class Campaign:
 
 
 def main() -> int:
-    """Run the campaign; 1 if the bytes differ or more memory was taken."""
+    """Run the campaign; returns 1 if the bytes differ or more memory was used."""
     megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 512
     settings = {
         "CABINET_MAX_UPLOAD_BYTES": str(megabytes * MB),

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-# Connections opened in one second at most, by one attack: more is a load test of the kernel.
+# The maximum number of connections that one attack opens per second; more would be a load test of the kernel.
 _OPENED_PER_S = 2000
 
 
@@ -29,7 +29,7 @@ class Target:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where the server listens."""
+        """The address of the server."""
         parts = urlsplit(self.url)
         return parts.hostname or "", parts.port or 0
 
@@ -86,7 +86,7 @@ def _upload(target: Target, size: int) -> bytes:
 
 
 async def _repeatedly(stranger: Stranger, once: Callable[[Stranger], Awaitable[None]]) -> None:
-    """Do this over and over, over a new connection each time that the server has closed one."""
+    """Repeat this, with a new connection each time that the server has closed one."""
     try:
         while True:
             try:
@@ -110,12 +110,12 @@ async def _many(
 
 
 async def nobody(_target: Target) -> None:
-    """No attack, for comparison: how the others are served by this machine, with all that it has to do."""
+    """No attack, for comparison with the service of other clients on this machine with its other load."""
     await asyncio.sleep(3600)
 
 
 async def endless_header(target: Target) -> None:
-    """One header field without an end, as fast as it goes."""
+    """One endless header field, as fast as possible."""
 
     async def once(stranger: Stranger) -> None:
         await stranger.send(b"GET / HTTP/1.1\r\nHost: cabinet\r\nX: ")
@@ -126,7 +126,7 @@ async def endless_header(target: Target) -> None:
 
 
 async def many_headers(target: Target) -> None:
-    """Header fields without an end."""
+    """Endless header fields."""
 
     async def once(stranger: Stranger) -> None:
         await stranger.send(b"GET / HTTP/1.1\r\nHost: cabinet\r\n")
@@ -186,7 +186,7 @@ async def tiny_chunks(target: Target) -> None:
 
 
 async def pipelined(target: Target) -> None:
-    """Requests without an end, whose answers nobody reads."""
+    """Endless requests, whose answers are not read."""
 
     async def once(stranger: Stranger) -> None:
         requests = _get(target, "/nowhere", key=False) * 1000
@@ -197,7 +197,7 @@ async def pipelined(target: Target) -> None:
 
 
 async def idle(target: Target) -> None:
-    """Connections on which nothing happens."""
+    """Connections that stay silent."""
     await _many(target, target.connections, Stranger.closed)
 
 
@@ -242,7 +242,7 @@ _SINGLE: dict[str, Attack] = {
 
 
 async def everything(target: Target) -> None:
-    """All of them at once."""
+    """All attacks together."""
     share = Target(target.url, target.key, target.document_id, target.connections // 4, target.document_bytes)
     async with asyncio.TaskGroup() as group:
         for attack in _SINGLE.values():
@@ -253,7 +253,7 @@ ATTACKS: dict[str, Attack] = {"nobody": nobody, **_SINGLE, "everything": everyth
 
 
 def run_attack(name: str, target: Target, seconds: float) -> None:
-    """Run one attack for so many seconds, and close its connections."""
+    """Run one attack for this number of seconds, and close its connections."""
     uvloop.run(_bounded(ATTACKS[name], target, seconds))
 
 

@@ -77,7 +77,7 @@ print(count)
 
 @dataclass(frozen=True)
 class Point:
-    """A moment: the number of the statement, what happens there, and whether the database had rows before."""
+    """A moment: the number of the statement, the event, and whether the database already had rows."""
 
     number: int
     way: str
@@ -85,7 +85,7 @@ class Point:
 
 
 class Campaign:
-    """Databases to migrate on one server, and what became of them.
+    """Databases to migrate on one server, and the results.
 
     `folder` holds the migrations, which this process takes for those of the release.
     """
@@ -102,7 +102,7 @@ class Campaign:
         self.lost = 0
 
     async def prepare(self) -> dict[bool, int]:
-        """Make the database that is filled; how many statements an upgrade sends, by whether it begins with that."""
+        """Create the filled database; returns the number of statements of an upgrade, with and without it."""
         await self._execute("create database killed_filled template template0")
         url = database_url_of(self._server_url, "killed_filled")
         await migrate_to(url, self._settings, len(RELEASED))
@@ -126,7 +126,7 @@ class Campaign:
             await self._execute(f"drop database if exists {name} with (force)")
 
     async def try_point(self, point: Point) -> None:
-        """Kill at this moment, migrate again, check."""
+        """Kill at this moment, migrate again, and check."""
         url = await self._database(point.is_filled)
         code, said = await self._run(url, point)
         if point.way == WAYS[2]:
@@ -199,7 +199,7 @@ def spread(counts: dict[bool, int], points: int) -> list[Point]:
 
 
 async def run(points: int) -> int:
-    """The campaign on a server of its own; 0 when every point ended well."""
+    """Run the campaign on a separate server; returns 0 if every point succeeded."""
     folder = Path(tempfile.mkdtemp(prefix="cabinet-killed-"))
     folder.chmod(0o755)
     started = time.monotonic()

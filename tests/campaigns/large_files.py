@@ -89,7 +89,7 @@ def _measured(file_type: str, data: bytes, answer: Connection) -> None:
 
 
 def main() -> int:
-    """Print a line for each file; 1 if one takes more than is promised."""
+    """Print a line for each file; returns 1 if one exceeds the promised limits."""
     context = multiprocessing.get_context("spawn")
     failed = 0
     for name in sys.argv[1:] or FILES:

@@ -67,7 +67,7 @@ class Peak(threading.Thread):
 
 
 def main() -> int:
-    """Run the campaign; 1 when a table differs, or memory grew with the tenant."""
+    """Run the campaign; returns 1 if a table differs, or memory grew with the tenant."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--documents", type=int, default=2000)
     parser.add_argument("--chunks", type=int, default=50, help="of each document")

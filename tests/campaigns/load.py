@@ -61,7 +61,7 @@ def text_of(chunks: int, chunk_tokens: int, seed: int) -> str:
 
 
 def main() -> int:
-    """Run the campaign; 1 when a document is not ready or an answer was late."""
+    """Run the campaign; returns 1 if a document is not ready or an answer was late."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--documents", type=int, default=50)
     parser.add_argument("--chunks", type=int, default=500)

@@ -132,7 +132,7 @@ def overload(clients: int, users: int, seconds: float, rounds: int) -> list[tupl
 
 
 def main() -> int:
-    """Run the campaign; 1 when a figure is missed."""
+    """Run the campaign; returns 1 if a figure is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, default=512)
     parser.add_argument("--users", type=int, default=64)

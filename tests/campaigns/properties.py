@@ -27,7 +27,7 @@ from tests.search.properties import LANES, LEAST_RECALL, NO_OTHER_PLAN, Tally, c
 
 
 def main() -> int:
-    """Run the campaign and print its table; 1 when a recall is too low."""
+    """Run the campaign and print its table; returns 1 if a recall is too low."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--examples", type=int, default=5000, help="searches on each lane")
     parser.add_argument("--version", choices=["16", "18"], default="18", help="of the server")

@@ -1,4 +1,4 @@
-"""Shares collections, takes the shares back, adds and detaches files; a reader and a stranger look at everything.
+"""Shares collections, revokes the shares, adds and removes files; a reader and a stranger examine everything.
 
     python -m tests.campaigns.sharing [--operations 20000] [--seed 1] [--version 18] [--rls]
 
@@ -32,7 +32,7 @@ from tests.conftest import ADMIN_KEY, Service, running_service, test_settings
 
 STEPS = 50
 _MOST_COLLECTIONS = 3
-# One in so many requests to take something away is sent: what is shared is to be looked at, too.
+# Only one in this number of removing requests is sent, so that shared data can also be examined.
 _RARELY = 5
 _TEXTS = ["The tide is low.", "The tide is high.", "The tide turns.", "The tide is late.", "A spring tide."]
 _MODES = st.sampled_from(["keyword", "meaning", "hybrid"])
@@ -113,8 +113,8 @@ class Sharing(RuleBasedStateMachine):
         readers=st.sets(_READERS, min_size=1), which=st.sets(_PLACE, min_size=1, max_size=3), is_new=st.booleans()
     )
     def begin(self, readers: set[str], which: set[int], is_new: bool) -> None:
-        """Begin with a shared collection that has files, so that there is something to see, and new conversations or
-        those of machines before."""
+        """Begin with a shared collection with files, so that there is visible data, and with new or earlier
+        conversations."""
         if is_new:
             for user in self.talks:
                 self.talks[user] = self.send(user, "POST", "/conversations", json={}).json()["id"]
@@ -135,7 +135,7 @@ class Sharing(RuleBasedStateMachine):
     @precondition(has_collections)
     @rule(place=_PLACE)
     def delete(self, place: int) -> None:
-        """Delete a collection, now and then."""
+        """Delete a collection occasionally."""
         if place % _RARELY:
             return
         collection, _ = self.chosen(place // _RARELY)
@@ -154,7 +154,7 @@ class Sharing(RuleBasedStateMachine):
     @precondition(has_collections)
     @rule(place=_PLACE, reader=_READERS)
     def unshare(self, place: int, reader: str) -> None:
-        """Take a share back, if there is one, now and then."""
+        """Revoke a share occasionally, if there is one."""
         if place % _RARELY:
             return
         collection, model = self.chosen(place // _RARELY)
@@ -183,7 +183,7 @@ class Sharing(RuleBasedStateMachine):
     @precondition(has_collections)
     @rule(place=_PLACE, which=_PLACE)
     def detach(self, place: int, which: int) -> None:
-        """Take a file out, if it is there, now and then."""
+        """Remove a file occasionally, if it is there."""
         if place % _RARELY:
             return
         collection, model = self.chosen(place // _RARELY)
@@ -228,7 +228,7 @@ class Sharing(RuleBasedStateMachine):
 
     @rule(user=_LOOKERS, which=_PLACE, kind=st.integers(0, 3))
     def open(self, user: str, which: int, kind: int) -> None:
-        """Open a document: it is there if a collection with it is shared."""
+        """Open a document: it is visible if a collection with it is shared."""
         document = self.looked_for(user, which)
         path = [
             f"/documents/{document}",

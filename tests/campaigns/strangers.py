@@ -44,7 +44,7 @@ class Result:
     start_mb: float = 0.0
     peak_mb: float = 0.0
     lag_ms: float = 0.0
-    """By how much the event loop was late, in 99 of 100 observations at most; a busy machine adds to it."""
+    """The maximum lag of the event loop in 99 of 100 observations; a busy machine adds to it."""
     busy_s: float = 0.0
     """The processor time that the server took."""
     back_s: float | None = None
@@ -52,7 +52,7 @@ class Result:
 
     @property
     def p99_ms(self) -> float:
-        """The latency that 99 of 100 answers keep."""
+        """The 99th percentile of the latency."""
         return statistics.quantiles(self.latencies_ms, n=100)[98] if len(self.latencies_ms) > 1 else 0.0
 
     def faults(self, *, timed: bool = True) -> list[str]:
@@ -79,7 +79,7 @@ HEADING = "attack            asked   p99 ms    worst  lag ms busy s  failed     
 
 
 class Measured(threading.Thread):
-    """A client that does nothing wrong, and a look at the server's memory."""
+    """A well-behaved client, which also measures the server's memory."""
 
     def __init__(self, server: ServerProcess, key: str, result: Result) -> None:
         super().__init__(daemon=True)
@@ -166,7 +166,7 @@ def attack(server: ServerProcess, target: Target, key: str, name: str, seconds: 
 def run(
     names: list[str], seconds: float, connections: int, cabinet: str | None = None, document_bytes: int = 31 * 2**20
 ) -> list[Result]:
-    """Run these attacks one after the other against one server."""
+    """Run these attacks in sequence against one server."""
     if cabinet is not None:
         CABINET[:] = [cabinet]
     # Nothing is ingested: the memory of the parsers and of the embedding is another matter.
@@ -190,7 +190,7 @@ def run(
 
 
 def main() -> int:
-    """Run the campaign; 1 when the promise does not hold."""
+    """Run the campaign; returns 1 if the promise is broken."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20.0, help="seconds of each attack")
     parser.add_argument("--connections", type=int, default=10_000, help="connections of the attacks that open many")

@@ -1,4 +1,4 @@
-"""A part of a campaign that ends goes on, whatever ended it."""
+"""A part of a campaign that ends is restarted, whatever ended it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from svc.embedded.server import start_embedded
 from svc.migrations.migrate import apply_migrations
 from tests.conftest import ADMIN_KEY, Service, running_service, test_settings
 
-# Few enough that one search finds all there are.
+# Few enough that one search finds all of them.
 _DOCUMENTS = 8
 _MOST_RESULTS = 100
 _MOST_GIVEN = 4
@@ -232,7 +232,7 @@ async def _check_end(scene: Scene) -> None:
 
 
 def main() -> int:
-    """Run the campaign and print its table; 1 when something did not hold."""
+    """Run the campaign and print its table; returns 1 if a check failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--transfers", type=int, default=200)
     parser.add_argument("--version", choices=["16", "18"], default="18", help="of the server")

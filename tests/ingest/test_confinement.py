@@ -104,7 +104,7 @@ async def test_without_seccomp_the_other_walls_keep_the_secrets(
             parser_process._reported.add("seccomp")
             await opened.chunks("text", b"a second parser server")
     assert [record.getMessage() for record in caplog.records] == [
-        "this system does not allow to confine parsers by: seccomp; the others apply"
+        "this system does not support these restrictions of parsers: seccomp; the others apply"
     ]
 
 

@@ -1,4 +1,4 @@
-"""The addresses that links lead to, where the text of a link does not show them."""
+"""The targets of links, unless the text of a link shows them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOT_SHOWN = re.compile(r"[\s\u200b\u200c\u200d\u00ad]+")
 
 
 class Addresses:
-    """The addresses of one document: each is given once, where it first occurs. `given` has the text of each link."""
+    """The addresses of one document, each only at its first occurrence. `given` has the text of each link."""
 
     def __init__(self) -> None:
         self.given: dict[str, str] = {}
@@ -22,7 +22,7 @@ class Addresses:
     def beside(self, words: str, target: str | None, *, is_relative_kept: bool = False) -> str:
         """Return the address to write after the text of a link; empty if there is none to write.
 
-        A link inside of the document, a script and embedded data are no addresses. A relative one is kept if
+        Links within the document, scripts and embedded data do not count. A relative one is kept if
         `is_relative_kept`: those of a page lead to its neighbours, whose place the file does not say.
         """
         address = _NOT_SHOWN.sub("", target or "")
@@ -48,14 +48,14 @@ class Addresses:
 
 
 def with_address(words: str, address: str) -> str:
-    """The words of a link with its address, if there is one, marked for the writer of the document."""
+    """The words of a link with its address, if any, marked for the writer of the document."""
     if not address or not words.strip():
         return address or words
     return f"{words.rstrip()}{marked(address)}{words[len(words.rstrip()) :]}"
 
 
 def is_shown(address: str, text: str) -> bool:
-    """Whether a text contains an address, as people write it."""
+    """Whether a text contains an address in the form that people write."""
     bare = _bare(address)
     return not bare or bare in _NOT_SHOWN.sub("", text).lower()
 

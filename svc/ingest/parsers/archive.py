@@ -1,4 +1,4 @@
-"""ZIP archives: the files in them that can be read, one below the other."""
+"""ZIP archives: the readable files in them, one below the other."""
 
 from __future__ import annotations
 

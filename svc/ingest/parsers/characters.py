@@ -19,7 +19,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")  # of a terminal
 _CONTROL = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DETECTION_BYTES = 65_536
-_FEW_HIGH_BYTES = 200  # for more, the statistics of all letters are surer
+_FEW_HIGH_BYTES = 200  # For longer texts, the statistics of all letters are more reliable.
 # These single-byte encodings no longer occur in uploads, but the detection rates them as high as current ones.
 _UNLIKELY_ENCODINGS = [
     "mac_cyrillic", "mac_greek", "mac_iceland", "mac_latin2", "mac_roman", "mac_turkish", "hp_roman8", "cp1006",
@@ -40,7 +40,7 @@ _uploaded_as: ContextVar[str | None] = ContextVar("the encoding that the upload 
 
 @contextlib.contextmanager
 def uploaded_as(charset: str | None) -> Iterator[None]:
-    """Decode texts as the encoding that an upload declared, rather than as the one that the file declares or none."""
+    """Decode texts in the encoding that an upload declared, instead of the file's declaration, during the block."""
     token = _uploaded_as.set(charset)
     try:
         yield
@@ -49,7 +49,7 @@ def uploaded_as(charset: str | None) -> Iterator[None]:
 
 
 def clean_text(text: str) -> str:
-    """Returns `text` without the characters that `text` and `jsonb` cannot store, and with all newlines as LF."""
+    """Return `text` without the characters that `text` and `jsonb` cannot store, and with all newlines as LF."""
     text = _NEWLINE.sub("\n", text.replace("\x00", ""))
     if "\x1b" in text:
         text = _COLOURS.sub("", text)
@@ -85,11 +85,11 @@ def _codec_of_ascii(data: bytes, declared: str | None) -> str | None:
         return None
     if _KOREAN in data:
         return "iso2022_kr"
-    return "iso2022_jp_2" if _JAPANESE.search(data) else None  # which mails and old files do not always declare
+    return "iso2022_jp_2" if _JAPANESE.search(data) else None  # Mails and old files do not always declare it.
 
 
 def _guess_encoding(sample: bytes) -> str:
-    # The sample ends with a line: half a character at its end would rule out every multi-byte encoding.
+    # The sample ends at a line end, since half a character at its end would exclude every multi-byte encoding.
     sample = (sample[: sample.rfind(b"\n") + 1] or sample).replace(b"\x00", b"")
     # Isolated non-ASCII letters indicate a Latin script; in other scripts, whole words consist of them.
     high = len(_HIGH_BYTE.findall(sample))

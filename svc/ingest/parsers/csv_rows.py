@@ -1,4 +1,4 @@
-"""The rows of a CSV table, in which a quotation mark that nobody closes does not swallow the rows below it."""
+"""The rows of a CSV table, in which an unclosed quotation mark does not swallow the rows below it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_NAMED = 5
 
 
 def rows(text: str, delimiter: str) -> tuple[Iterator[list[str]], str]:
-    """Return the rows of a clean text, and a warning about quotation marks that are read as other characters are."""
+    """Return the rows of a clean text, and a warning about quotation marks that are read as ordinary characters."""
     unclosed = _unclosed(text, delimiter)
     if not unclosed:
         return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), ""
@@ -26,7 +26,7 @@ def rows(text: str, delimiter: str) -> tuple[Iterator[list[str]], str]:
 
 
 def _unclosed(text: str, delimiter: str) -> list[int]:
-    """Where the quotation marks are that open a cell and are not closed.
+    """The positions of quotation marks that open a cell and are not closed.
 
     That is so if there is no other one, or if the next one, on another line, stands before something else than the end
     of a cell, since it opens one.

@@ -20,21 +20,21 @@ _NATIVE = "\x01Ole10Native"
 
 
 class Objects:
-    """The objects of one document. They are written behind it, so that the sections of the document stay whole."""
+    """The objects of one document, which are written after it, so that its sections stay complete."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, str] = {}
         self._unread: dict[str, None] = {}
 
     def add(self, part: str | None, kind: str, target: str = "") -> None:
-        """Note an object: its part, the program that made it, and where it is if it is only linked."""
+        """Record an object: its part, the program that made it, and its location if it is only linked."""
         if part is not None:
             self._kinds.setdefault(part, kind)
         else:
             self._unread[" ".join(filter(None, (target or "an object", f"({kind})" if kind else "")))] = None
 
     def write(self, package: Package, writer: Writer) -> None:
-        """Write the objects that can be read, each below its name (`embedded`), and name the others."""
+        """Write the readable objects, each below its name (`embedded`), and name the others."""
         place = writer.place
         for part, kind in list(self._kinds.items())[:_MOST_OBJECTS]:
             name, content = _content(posixpath.basename(part), package.read(part) or b"")
@@ -50,7 +50,7 @@ class Objects:
 
 
 def _content(name: str, data: bytes) -> tuple[str, bytes]:
-    """The name and the bytes of the file inside of an object, or those of the object."""
+    """The name and the bytes of the file inside an object, or those of the object."""
     if not data.startswith(SIGNATURE):
         return name, data
     try:

@@ -71,7 +71,7 @@ def parse(data: bytes) -> ReadDocument:
 def _sheets(package: Package, main: str, workbook: etree._Element) -> Iterator[tuple[str, str | None, bool]]:
     """The name of each sheet, its part, and whether it is hidden.
 
-    Where the list of them or the references are damaged, the sheets to which nothing leads follow by their numbers.
+    If their list or the references are damaged, the sheets without a reference follow, ordered by number.
     """
     parts = {each.id: each.part for each in package.relationships(main) if each.id}
     sheets = list(workbook.iterfind("{*}sheets/{*}sheet"))
@@ -246,7 +246,7 @@ def _shared_strings(root: etree._Element | None) -> list[str]:
 
 
 def _string(item: etree._Element) -> str:
-    """The text of a string, of one piece or of several with formats. The phonetic hints of Japanese (rPh) are none."""
+    """The text of a string, of one piece or of several with formats, without the phonetic hints of Japanese (rPh)."""
     parts = []
     for child in item.iterchildren("{*}t", "{*}r"):
         if child.tag.endswith("t"):
@@ -262,7 +262,7 @@ def _unescaped(text: str) -> str:
 
 
 def _styles(root: etree._Element | None) -> dict[str, Style]:
-    """The styles that do not show a number alone, by their numbers."""
+    """The styles that show more than a number, by their numbers."""
     if root is None:
         return {}
     formats = {each.get("numFmtId"): each.get("formatCode") or "" for each in root.iter("{*}numFmt")}
@@ -276,7 +276,7 @@ def _styles(root: etree._Element | None) -> dict[str, Style]:
 
 @cache
 def _column(letters: str) -> int:
-    """The number of a column, from 0; -1 if it is none."""
+    """The number of a column, counted from 0; -1 if it is not a column."""
     if not 0 < len(letters) <= _LONGEST_COLUMN or not (letters.isascii() and letters.isupper()):
         return -1
     number = 0

@@ -37,7 +37,7 @@ def parse(data: bytes) -> ReadDocument:
     try:
         book = _opened(data)
     except xlrd.XLRDError as error:
-        # The library has one exception, whose message alone tells these apart.
+        # The library has only one exception, so these are distinguished by its message.
         is_encrypted = "encrypted" in str(error).lower()
         raise encrypted("xls") if is_encrypted else damaged("xls") from error
     writer = Writer()

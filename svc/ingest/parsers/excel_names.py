@@ -1,4 +1,4 @@
-"""The values that a workbook of Excel gives names to, such as `TaxRate: 0.19`."""
+"""The named values of an Excel workbook, such as `TaxRate: 0.19`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIST = re.compile(r"\{.*\}", re.DOTALL)
 
 
 def named_values(workbook: etree._Element) -> Iterator[str]:
-    """A line for each name that stands for a value, or that has a comment. Most names only say where cells are."""
+    """A line for each name of a value, or with a comment. Most names only refer to cells."""
     return islice(_lines(workbook), _MOST_NAMES)
 
 

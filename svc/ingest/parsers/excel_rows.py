@@ -1,4 +1,4 @@
-"""Reads the rows of a sheet of Excel one after the other: the tree of a large one would take gigabytes and minutes."""
+"""Reads the rows of an Excel sheet one by one, since the tree of a large sheet would take gigabytes and minutes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class _Reader:
             self._formula = []
             self.parser.CharacterDataHandler = self._formula.append
         elif local in ("v", "t"):
-            # The phonetic hints of Japanese are no text.
+            # The phonetic hints of Japanese do not count as text.
             self.parser.CharacterDataHandler = None if self._hints else self._value.append
         elif local == "rPh":
             self._hints += 1

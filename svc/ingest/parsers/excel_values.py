@@ -1,4 +1,4 @@
-"""The values of Excel's cells as a reader sees them."""
+"""The displayed values of Excel's cells."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def style_of(identifier: str, code: str) -> Style | None:
 
 
 def shown(number: float, style: Style | None, epoch: datetime) -> str:
-    """Return a number as a reader sees it, with all its digits."""
+    """Return the displayed form of a number, with all its digits."""
     if style is None:
         return shown_number(number)
     if style.kind in ("date", "time"):
@@ -72,9 +72,9 @@ def shown(number: float, style: Style | None, epoch: datetime) -> str:
 
 
 def shown_date(number: float, epoch: datetime, *, is_day: bool = False) -> str:
-    """Return the date and the time of day that `number` counts in days from `epoch`; the number if it is none.
+    """Return the date and time for `number` days after `epoch`, or the number if it is out of range.
 
-    Below one, it is a time of day, except for the first day of 1904 if the format shows days (`is_day`).
+    Below 1, it is a time of day, except for the first day of 1904 if the format shows days (`is_day`).
     """
     if not 0 <= number < _LARGEST_DATE:
         return shown_number(number)
@@ -92,7 +92,8 @@ def shown_number(number: float) -> str:
 
 
 def _mask(code: str) -> str:
-    """The places of the digits of a number that names something, such as `00000` or `000-00-0000`; empty if none."""
+    """The digit positions of a number that serves as an identifier, such as `00000` or `000-00-0000`, or an empty
+    text."""
     section = code.partition(";")[0]
     mask = _LITERAL.sub(lambda found: found[1] or found[2] or "", section)
     return mask if _MASK.fullmatch(mask) and '"' not in mask else ""

@@ -1,4 +1,4 @@
-"""Documents of Office that are one XML file: flat OpenDocument, flat Open XML, and the XML of Office 2003."""
+"""Office documents in a single XML file: flat OpenDocument, flat Open XML, and the XML of Office 2003."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAIN_FOLDERS: dict[str, FileType] = {"word/": "docx", "xl/": "xlsx", "ppt/": "p
 
 
 def flat_office(root: etree._Element) -> tuple[FileType, bytes] | None:
-    """The type of such a document, and the archive that says the same; None if it is another kind of XML."""
+    """The type of such a document, and the equivalent archive; None for other XML."""
     if root.tag == f"{_OPEN_DOCUMENT}document":
         body = root.find(f"{_OPEN_DOCUMENT}body")
         kind = next((str(each.tag).removeprefix(_OPEN_DOCUMENT) for each in body), "") if body is not None else ""

@@ -1,4 +1,4 @@
-"""The lines of calendars and address cards (iCalendar, vCard), which are divided anywhere and have marks in them."""
+"""The lines of calendars and address cards (iCalendar, vCard), which are folded anywhere and contain escapes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARK = re.compile(r"\\([nN,;\\])")
 
 
 def with_whole_lines(text: str) -> str:
-    """The text of a calendar or of address cards with whole lines, as people read them; another text as it is."""
+    """The text of a calendar or of address cards with unfolded lines; other texts are returned unchanged."""
     if not _BEGINNING.match(text):
         return text
     lines = _ENCODED.sub(_decoded, _FOLD.sub("", text)) if "=" in text else _FOLD.sub("", text)

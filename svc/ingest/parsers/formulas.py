@@ -1,4 +1,4 @@
-"""Formulas of MathML and of Word in one line, so that their parts are not glued together."""
+"""Formulas of MathML and of Word in one line, with separators between their parts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OPERATORS = {"nary": "chr", "acc": "chr"}
 
 
 def formula_text(element: etree._Element) -> str:
-    """The formula as TeX if its author wrote that, else its symbols in one line, such as `(a+b)/2`."""
+    """The formula in TeX if its author wrote TeX, otherwise its symbols in one line, such as `(a+b)/2`."""
     for annotation in element.iter("{*}annotation"):
         if "tex" in (annotation.get("encoding") or "").lower() and (annotation.text or "").strip():
             return " ".join((annotation.text or "").split())

@@ -1,4 +1,4 @@
-"""Recognizes the encoding of a few words, such as the name of a file, by the letters that its language has most.
+"""Recognizes the encoding of a few words, such as a file name, by the most frequent letters of its language.
 
 For longer texts, `charset-normalizer` is as good; of four Chinese characters it makes Korean.
 """
@@ -43,7 +43,7 @@ def likely_codec(data: bytes) -> str | None:
 
 
 def _score(data: bytes, codec: str) -> float:
-    """How usual the characters that are not ASCII are in their language, from 0 to 1."""
+    """The frequency of the non-ASCII characters in their language, from 0 to 1."""
     try:
         text = data.decode(codec)
     except UnicodeDecodeError:
@@ -56,7 +56,7 @@ def _score(data: bytes, codec: str) -> float:
 
 
 def _scores(word: str) -> list[float]:
-    """How usual each character of a word is that is not ASCII."""
+    """The frequency of each non-ASCII character of a word."""
     is_latin = any(each.isascii() and each.isalpha() for each in word)
     is_regular = word.islower() or word.isupper() or word.istitle() or word.lower() == word
     found = []

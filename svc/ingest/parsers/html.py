@@ -22,7 +22,7 @@ SAMPLE = b"<p>a</p>"
 
 
 def parse(data: bytes) -> ReadDocument:
-    """Return the visible text of the page, with its title; if there is no text, the title alone."""
+    """Return the visible text of the page, with its title; if there is no text, only the title."""
     writer = Writer()
     write_html(clean_text(decode_text(data, declared_charset(data))), writer)
     document = writer.document()
@@ -64,7 +64,7 @@ def write_html(source: str, writer: Writer, seen: Seen | None = None) -> None:
 
 
 def _parsed(source: str) -> tuple[etree._Element, bool]:
-    """The tree of a page, and whether it is whole: the parser gives up where elements are nested too deeply."""
+    """The tree of a page, and whether it is complete: the parser stops at elements that are nested too deeply."""
     parser = page_parser()
     tree = html.document_fromstring(source, parser=parser)
     return tree, not any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log)

@@ -9,7 +9,7 @@ from svc.ingest.tokens import count_tokens
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _HYPHENED = re.compile(r"(\w*)\x02(\w*)")
-_DIVIDED_LETTERS = 2  # nobody divides a word behind its first letter
+_DIVIDED_LETTERS = 2  # Words are not divided after their first letter.
 BROKEN_END = re.compile(r"\w*[\x02]\Z")
 
 
@@ -21,7 +21,7 @@ def marked_hyphens(text: str) -> str:
 
 
 class Joiner:
-    """Joins divided words as the rest of the document writes them."""
+    """Joins divided words in the spelling of the rest of the document."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._words = {word.lower() for text in texts for word in _WORD.findall(_HYPHENED.sub(" ", text))}

@@ -1,4 +1,4 @@
-"""Files inside of files: the members of archives and the attachments of mails."""
+"""Files inside files: the members of archives and the attachments of mails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_inner(name: str, data: bytes, writer: Writer) -> bool:
 
 
 def read_inner(name: str, data: bytes, writer: Writer) -> ReadDocument | None:
-    """Return a file inside of another as it was read; None if it cannot be read, whose reason is a warning."""
+    """Return the text of a file inside another one; None with a warning if it cannot be read."""
     from svc.ingest.parse import parse  # noqa: PLC0415 - it imports the parsers
 
     depth = _depth.get()

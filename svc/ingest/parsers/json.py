@@ -17,7 +17,7 @@ _DEEPEST = 60
 
 
 class _Members(list[tuple[str, Any]]):
-    """The members of an object, also those with the same name."""
+    """The members of an object, including those with repeated names."""
 
 
 # Numbers keep their written form, whatever their size.
@@ -66,7 +66,7 @@ def _records(text: str) -> tuple[list[Any], list[int]]:
 
 
 def _records_in_sequence(text: str) -> list[Any]:
-    """The values that follow each other, each on as many lines as it likes; nothing if something else does."""
+    """The consecutive values, each on any number of lines; none if there is anything else."""
     records: list[Any] = []
     at = _end_of_space(text, 0)
     try:

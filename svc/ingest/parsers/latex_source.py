@@ -1,4 +1,4 @@
-"""Makes the source of LaTeX plainer before it is cut into blocks: its own commands, links, notes and captions."""
+"""Simplifies LaTeX source before it is cut into blocks: its own commands, links, notes and captions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _KEPT_MARK = re.compile("\ue000(\\d{1,7})\ue001")
 
 
 class Source:
-    """The source of a document. `text` is the plainer one, with marks for parts that must not be changed any more."""
+    """The source of a document. `text` is the simplified source, with marks for parts that must no longer change."""
 
     def __init__(self, text: str) -> None:
         self._kept: list[str] = []
@@ -172,7 +172,7 @@ def _called(text: str, call: re.Pattern[str], macros: dict[str, tuple[int, str]]
 
 
 def _unread(text: str) -> list[str]:
-    """Say which other files the document takes its text and its images from."""
+    """Warn about other files from which the document includes text and images."""
     files: dict[str, None] = {}
     sources: dict[str, None] = {}
     images = 0

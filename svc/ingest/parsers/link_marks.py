@@ -1,6 +1,6 @@
-"""Places the address of a link after the sentence that contains the text of the link.
+"""Puts the address of a link after the sentence that contains the text of the link.
 
-Behind the words themselves they would cut the sentence in two, and a search for it as an exact phrase would not find
+Directly after the words, addresses would cut the sentence in two, and a search for it as an exact phrase would not find
 it. A parser marks an address behind the words, and the writer of the document moves it.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-# Unicode reserves these for use inside of a program: no text contains them.
+# Unicode reserves these for internal use, so no text contains them.
 _BEFORE, _AFTER = "\ufdd0", "\ufdd1"
 _MARKED = re.compile(f"{_BEFORE}([^{_BEFORE}{_AFTER}\n]*){_AFTER}")
 _SENTENCE_END = re.compile(r"[.!?\u2026][)\]\"'\u2019\u201d]*(?=\s)|[\u3002\uff01\uff1f]|$")

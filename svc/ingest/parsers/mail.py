@@ -28,7 +28,7 @@ MOST_PARTS = 500
 """The attachments of one mail that are read."""
 
 DEEPEST_MAIL = 2
-"""How many mails a mail may be inside of."""
+"""The maximum nesting depth of mails."""
 
 MOST_MAILS = 1_000
 """The mails of a mailbox that are read."""
@@ -126,7 +126,7 @@ def _write_mail(message: MIMEPart, writer: Writer, depth: int) -> None:
 
 
 def _parts(message: MIMEPart) -> Iterator[MIMEPart]:
-    """The parts that contain something; those of an attached mail are its own."""
+    """The parts with contents, without those of attached mails."""
     waiting = [message]
     while waiting:
         part = waiting.pop()
@@ -155,7 +155,7 @@ def _header(message: MIMEPart, name: str) -> str:
 
 
 def _alternatives(message: MIMEPart, bodies: list[MIMEPart]) -> set[MIMEPart]:
-    """The texts that say the same as the body in another format: the first one of each form of an alternative."""
+    """The texts with the contents of the body in different formats: the first one of each format of an alternative."""
     found: set[MIMEPart] = set()
     for each in message.walk():
         if each.get_content_type() == "multipart/alternative" and set(each.walk()) & set(bodies):

@@ -1,4 +1,4 @@
-"""The body of a mail: its plain text, its HTML, or both if neither says all."""
+"""The body of a mail: its plain text, its HTML, or both if neither is complete."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _plain(part: MIMEPart, files: list[tuple[str, bytes]] | None = None) -> Read
 
 
 def _unfolded(text: str, joint: str) -> str:
-    """The text with the lines joined that were only divided for the way (RFC 3676)."""
+    """The text with joined lines that were divided only for the transport (RFC 3676)."""
     lines: list[str] = []
     is_open = False
     for line in text.split("\n"):

@@ -1,4 +1,4 @@
-"""Markdown: the text stays as it is; its headings, tables and code blocks are found."""
+"""Markdown: the text is kept unchanged; its headings, tables and code blocks are found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from svc.ingest.document import Block, ReadDocument
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.noise import without_noise
 
-# Only the lines that may begin a block are visited; everything between them is text.
+# Only lines that can begin a block are examined; everything between them is text.
 _BEGINNING = re.compile(
     r"^(?:"
     r"[ \t>]*(?P<fence>`{3,}|~{3,})(?P<language>[^\n`]*)$"

@@ -61,7 +61,7 @@ class _Walk:
         self._flush()
 
     def _is_whole(self, element: etree._Element, name: str) -> bool:
-        """Write an element whose contents are not walked, such as code or a table; returns whether it is one."""
+        """Write an element whose contents are not traversed, such as code or a table; returns whether it is one."""
         if name in _CODE:
             self._flush()
             code = _code(element)
@@ -132,7 +132,7 @@ class _Walk:
             self._words.append(self._linked(address))
 
     def _linked(self, address: str) -> str:
-        """Take the last words out, and return them with an address."""
+        """Remove the last words, and return them with an address."""
         space = ""
         while self._words and not self._words[-1].strip(" "):
             space = self._words.pop() and " "

@@ -19,7 +19,7 @@ BLOCKS = frozenset((
     "option", "p", "plaintext", "pre", "search", "section", "summary", "table", "tbody", "td", "tfoot", "th",
     "thead", "tr", "ul", "xmp",
 ))  # fmt: skip
-"""The elements that a browser's own style sheet shows as blocks."""
+"""The elements that a browser's default style sheet shows as blocks."""
 
 _NEVER_SHOWN = frozenset((
     "base", "basefont", "head", "link", "meta", "nav", "noembed", "param", "rp", "script", "source", "style", "title",
@@ -127,7 +127,7 @@ class Seen:
             writer.warn(warning)
 
     def _explained(self, element: etree._Element) -> str:
-        """The meaning that a page gives of an abbreviation, the first time."""
+        """The meaning of an abbreviation in the page, at its first occurrence."""
         title = " ".join((element.get("title") or "").split())
         if not title or title in self._meanings:
             return ""
@@ -169,7 +169,7 @@ def beginning(element: etree._Element, name: str, before: str) -> str:
 
 
 def _is_about_browsers(element: etree._Element) -> bool:
-    """Whether a text for readers whose browsers lack something says only that."""
+    """Whether a fallback text contains only the notice that the browser lacks a feature."""
     text = " ".join("".join(element.itertext()).split())
     return not text or (len(text) <= _ABOUT_BROWSER_MOST_CHARACTERS and bool(_ABOUT_BROWSER.search(text)))
 

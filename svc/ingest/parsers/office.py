@@ -40,7 +40,7 @@ class Relationship:
 class Package:
     """The parts of a file.
 
-    A part that is missing or damaged is as if it were not there; `warn` names it. XML that is damaged is read as far as
+    A missing or damaged part counts as absent; `warn` names it. XML that is damaged is read as far as
     it can be, and where the references of a part are damaged, its parts are found by their types or their usual names.
     """
 
@@ -171,7 +171,7 @@ class Package:
 
     @cached_property
     def main_part(self) -> str | None:
-        """The part that the package is about."""
+        """The main part of the package."""
         named = next((each.part for each in self._referenced("") if each.kind == "officeDocument"), None)
         return named or main_kind(self.names(), self._types)
 

@@ -1,4 +1,4 @@
-"""Which parts a part of an Office file has, where its references are damaged: by their types, or their usual names."""
+"""Finds the parts of an Office file with damaged references, by their types or their usual names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LONGEST_NUMBER = 6
 
 
 def main_kind(names: Sequence[str], types: Mapping[str, str]) -> str | None:
-    """The part that the file is about, by its type or its usual name."""
+    """The main part of the file, by its type or its usual name."""
     typed = (part for part, type_ in types.items() if type_.endswith(".main+xml") and part in names)
     return next(typed, None) or next((name for name in _MAIN_NAMES if name in names), None)
 

@@ -33,7 +33,7 @@ _Part = str | Table | Entry
 def parse(data: bytes) -> ReadDocument:
     """Return the text of each page that can be loaded, with its number (`page`)."""
     document = _opened(data if b"%PDF-" in data[:_HEADER_WITHIN_BYTES] else b"%PDF-1.4\n" + data)
-    document.init_forms()  # the values of fields may be in others above them
+    document.init_forms()  # Fields can inherit their values from parents.
     pages: list[Page] = []
     texts, layered = 0, has_layers(data)
     for index in range(len(document)):
@@ -124,7 +124,7 @@ def _continued(above: Table | None, table: Table) -> Table | None:
 
 
 def _is_continued(text: str, following: str) -> bool:
-    """Whether a sentence goes on from the end of a page or a column to the next."""
+    """Whether a sentence continues from the end of a page or a column on the next one."""
     return bool(text) and not _SENTENCE_END.search(text) and not following.lstrip()[:1].isupper()
 
 

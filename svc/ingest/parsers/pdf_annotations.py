@@ -29,7 +29,7 @@ MEDIA = "\0"
 """The warning about a video, a recording or a model, which has no text."""
 
 ATTACHED = "Attached file: "
-"""How the note begins that names a file on a page."""
+"""The beginning of a note that names a file on a page."""
 
 
 def page_notes(page: pypdfium2.PdfPage) -> list[str]:

@@ -74,7 +74,7 @@ def _regions(texts: list[Box], rules: list[Box], depth: int) -> list[Region]:
 
 
 def _is_one_column(lines: list[Line], height: float) -> bool:
-    """Whether one upright line crosses all lines, and none has a gap. That is quick, and true of most pages."""
+    """Whether one vertical line crosses all lines, and none has a gap. This check is fast, and true for most pages."""
     if max(line.box.left for line in lines) >= min(line.box.right for line in lines):
         return False
     return not any(
@@ -220,7 +220,7 @@ class _Band:
         return [[cell for cell in column if cell is not None] for column in zip(*self._all_cells(), strict=True)]
 
     def _all_cells(self) -> list[Row]:
-        """The cells of all lines, which are asked for again and again while a band grows."""
+        """The cells of all lines, which are cached, since they are needed repeatedly while a band grows."""
         if self._rows_of != (self._gutters, len(self.lines)):
             self._rows_of = (self._gutters, len(self.lines))
             self._all_rows = [self._cells(line, self._gutters) for line in self.lines]

@@ -1,4 +1,4 @@
-"""The links on a page of a PDF whose addresses are not to be seen in its text."""
+"""The links on a page of a PDF whose addresses are not visible in its text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCHEMES = ("http://", "https://", "ftp://", "mailto:")
 
 
 def page_links(page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, text: str) -> list[str]:
-    """Return a line `words: address` for each link to the world outside, in order; the same line once."""
+    """Return a line `words: address` for each external link, in order, without repeated lines."""
     place, link, area = ctypes.c_int(0), pdfium.FPDF_LINK(), pdfium.FS_RECTF()
     shown = "".join(text.split()).lower()
     found: dict[str, None] = {}

@@ -196,7 +196,7 @@ def _is_flat(each: Any, box: Box) -> bool:
 
 
 def _is_outside(text: Box, page: tuple[float, float, float, float]) -> bool:
-    """Whether a text is off the page. Blanks, whose boxes are flat, do not count."""
+    """Whether a text is outside the page. Blanks, whose boxes are flat, do not count."""
     left, bottom, right, top = page
     if text.right - text.left < _SMALLEST_TEXT or text.top - text.bottom < _SMALLEST_TEXT or right <= left:
         return False

@@ -1,4 +1,4 @@
-"""The outline of a PDF, whose entries are headings: they are looked for among the lines of their pages."""
+"""The outline of a PDF, whose entries are headings, which are searched among the lines of their pages."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Page:
         page.close()
 
     def _recognize(self, page: pypdfium2.PdfPage) -> None:
-        """Take the text that is recognized in the image of the page for that of the page, if there is time."""
+        """Use the recognized text in the image of the page as the text of the page, if there is time."""
         self.had_no_time = not recognition.has_time()
         if self.had_no_time:
             return

@@ -50,7 +50,7 @@ def parse(data: bytes) -> ReadDocument:
     _warn(writer, show.films, "{} a film or a recording, which was not read",
           "{} films or recordings, which were not read", verb=has)  # fmt: skip
     if hidden:
-        writer.warn(f"Hidden slides were read too: {numbers(hidden)}.")
+        writer.warn(f"Hidden slides were also read: {numbers(hidden)}.")
     for warning in show.addresses.warnings():
         writer.warn(warning)
     package.warn(writer)
@@ -60,7 +60,7 @@ def parse(data: bytes) -> ReadDocument:
 def _slides(package: Package, main: str) -> list[str | None]:
     """The parts of the slides in the order of the show; None where there is none.
 
-    Slides that the list of the show should have, but does not since it is damaged, have the order of their numbers.
+    If the list of the show is damaged, missing slides are ordered by their numbers.
     """
     presentation = package.xml(main)
     if presentation is None:

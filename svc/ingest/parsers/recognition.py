@@ -1,6 +1,6 @@
 """Recognizes the text in images (OCR) with the models of the extra `ocr`, if the setting `CABINET_OCR` turns that on.
 
-The models lie in the installed package and are loaded before the parsers are confined. Everything runs in one thread;
+The models are in the installed package and are loaded before the parsers are confined. Everything runs in one thread;
 a thread of onnxruntime stays in the parser server, and no child has it.
 """
 
@@ -89,7 +89,7 @@ def load() -> None:
 
 
 def loaded_bytes() -> int:
-    """The memory that the models take, which no document has asked for."""
+    """The memory of the models, which does not count for a document."""
     return _State.loaded_bytes
 
 

@@ -12,7 +12,7 @@ DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, A
 
 
 def damaged(file_type: FileType, reason: str = "") -> DocumentRejectedError:
-    """The file is broken; `reason` is a phrase of ours, never a library's message, which can quote anything."""
+    """The file is broken; `reason` is Cabinet's own phrase, never a library's message, which can quote anything."""
     known = f" ({reason})" if reason else ""
     return DocumentRejectedError(f"The {FORMATS[file_type].name} cannot be read; it is damaged or truncated{known}.")
 

@@ -21,7 +21,7 @@ _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00")
 
 
 def repaired(data: bytes, *, has_roots: bool = False) -> etree._Element | None:
-    """The root of damaged XML with all that can be read; None if that is nothing.
+    """The root of damaged XML with all readable contents; None if there are none.
 
     If it may have several roots, which is the damage, one root is put around them.
     """

@@ -14,7 +14,7 @@ NEVER_READ = frozenset((
     "background", "nonesttables", "ftnsep", "ftnsepc", "ftncn", "aftnsep", "aftnsepc", "aftncn", "atnid", "atndate",
     "atnref", "atntime", "atnparent", "xe", "tc", "docvar", "userprops", "password", "passwordhash",
 ))  # fmt: skip
-"""The groups whose contents are no text, and those that say the same again for old readers."""
+"""The groups whose contents are not text, and those that repeat contents for old readers."""
 
 HIDDEN = frozenset(("pict", "object", "shpinst", "do"))
 """The groups that are no text themselves, but may have text inside."""
@@ -24,7 +24,7 @@ SINKS = {
     "sn": "property", "sv": "value", "shptxt": "shape", "dptxbxtext": "shape",
     **{f"{edge}{which}": "edge" for edge in ("header", "footer") for which in ("", "l", "r", "f")},
 }  # fmt: skip
-"""Where the text of a group goes, if not into the body."""
+"""The destination of a group's text, if it is not the body."""
 
 CHARACTERS = {
     "par": "\n", "sect": "\n", "page": "\n", "line": "\n", "column": "\n", "softline": "\n", "tab": "\t",

@@ -41,16 +41,16 @@ class Numbering:
             overrides = list(number.iterchildren("{*}lvlOverride"))
             for override in overrides:
                 self._override(levels, override)
-            # Lists with the same definition continue each other, unless one has a start of its own.
+            # Lists with the same definition continue each other, unless one has its own start.
             self._lists[identifier] = (f"{base}/{identifier}" if overrides else base, levels)
 
     def marker_of(self, paragraph: etree._Element, styles: Styles) -> str:
-        """The number or the bullet of the next item, empty if the paragraph is no item."""
+        """The number or the bullet of the next item; empty if the paragraph is not an item."""
         numbered = styles.numbering_of(paragraph)
         if numbered is None:
             return ""
         identifier = value_of(numbered.find("{*}numId"))
-        if identifier == "0":  # takes the numbering of a style away
+        if identifier == "0":  # This removes the numbering of a style.
             return ""
         level = min(_index(numbered.find("{*}ilvl"), "val"), _LEVELS - 1)
         key, levels = self._lists.get(identifier, ("", {}))

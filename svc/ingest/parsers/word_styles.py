@@ -1,4 +1,4 @@
-"""The styles of a Word document: which paragraphs are headings, and which are numbered."""
+"""The styles of a Word document, which determine headings and numbered paragraphs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Styles:
                 self._numberings[identifier] = numbering
 
     def level_of(self, paragraph: etree._Element) -> int | None:
-        """The level of a heading, 0 for a title; None if the paragraph is no heading."""
+        """The level of a heading, 0 for a title; None if the paragraph is not a heading."""
         own = paragraph.find("{*}pPr/{*}outlineLvl")
         if own is not None:
             return _level("", own)

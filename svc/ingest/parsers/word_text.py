@@ -1,4 +1,4 @@
-"""The text of a paragraph of Word, as it is shown."""
+"""The displayed text of a Word paragraph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The members of a ZIP archive, also of one that is cut off: then its directory, at its end, is missing."""
+"""The members of a ZIP archive, including a truncated one, which lacks the directory at its end."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Members:
         return member.filename
 
     def read(self, member: zipfile.ZipInfo) -> tuple[bytes, bool] | None:
-        """The content of a member, and whether it is whole; None if nothing of it can be read."""
+        """The content of a member, and whether it is complete; None if none of it can be read."""
         try:
             return self._archive.read(member), True
         except _DAMAGE:

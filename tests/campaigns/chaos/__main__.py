@@ -28,7 +28,7 @@ from tests.watchdog import MARK, TestRun
 
 
 def main() -> int:
-    """Run a campaign and print its report; 1 if something does not hold."""
+    """Run a campaign and print its report; returns 1 if a promise was broken."""
     assert __doc__ is not None
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -49,7 +49,7 @@ def main() -> int:
     names = [name for name in chosen.faults.split(",") if name]
     options = Options(chosen.minutes, seed, chosen.version, chosen.tenants, chosen.pause, chosen.settle, names)
     print(f"seed {seed}", flush=True)
-    # Removes everything when this process has ended, also if it is killed.
+    # Removes everything after this process has ended, even if it is killed.
     test_run = TestRun()
     os.environ |= {"TMPDIR": str(test_run.folder), MARK: str(test_run.folder)}
     tempfile.tempdir = str(test_run.folder)

@@ -1,4 +1,4 @@
-"""Sends the clients' requests, and judges every answer.
+"""Sends the clients' requests, and checks every answer.
 
 It must come in time, and be a success, an expected refusal, or 503 or 429 with Retry-After.
 """
@@ -18,7 +18,7 @@ from tests.campaigns.chaos.programs import Program, Span
 
 Outcome = Literal["acknowledged", "refused", "unknown"]
 
-# For a machine that has other work, beyond the stalls of this process, which are measured.
+# A tolerance for busy machines, in addition to the stalls of this process, which are measured.
 _SLACK_S = 2.0
 _TICK_S = 0.05
 _CONFLICT = "another request was changing the same rows"
@@ -26,7 +26,7 @@ _CONFLICT = "another request was changing the same rows"
 
 @dataclass
 class Answer:
-    """The outcome of a request, as its client knows it."""
+    """The outcome of a request from the client's point of view."""
 
     outcome: Outcome
     status: int | None = None
@@ -43,7 +43,7 @@ class Judge:
         self.conflicts = 0
         self.troubles: list[Span] = []
         self.is_endpoint_wrong = False
-        """Whether the embedding endpoint answers what no retry would change; then 503 has no Retry-After."""
+        """Whether the embedding endpoint's answers make retries useless; then 503 has no Retry-After."""
         self._ledger = ledger
         self._database_s = database_s
         self._embedding_s = embedding_s
@@ -57,7 +57,8 @@ class Judge:
         await self._http.aclose()
 
     async def watch_stalls(self) -> None:
-        """Note when this process itself did not run, until cancelled: such seconds are not the servers'."""
+        """Record when this process itself did not run, until cancelled, since the servers did not cause these
+        delays."""
         while True:
             before = time.monotonic()
             await asyncio.sleep(_TICK_S)
@@ -137,7 +138,7 @@ class Judge:
             says_when = "retry-after" in response.headers or self.is_endpoint_wrong
             self.expect(says_when, f"{what}: {status} without Retry-After: {body}")
             is_troubled = is_disturbed or any(trouble.overlaps(started_s, ended_s) for trouble in self.troubles)
-            # Two changes of the same rows: one of them is to be sent again.
+            # One of two changes of the same rows must be retried.
             is_conflict = _CONFLICT in str(body)
             self.conflicts += is_conflict
             is_explained = status == 429 or is_troubled or is_conflict

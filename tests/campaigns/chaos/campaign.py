@@ -36,7 +36,7 @@ from tests.watchdog import MARK
 
 ADMIN_KEY = "chaos-admin-key-0123456789"
 RECOVERY_S = 5.0
-# Seconds that a request may wait for the database in all; a search may also wait for the embedding endpoint.
+# The total seconds that a request may wait for the database; a search may also wait for the embedding endpoint.
 _DATABASE_S = 8.0
 _EMBEDDING_TIMEOUT_S = 3.0
 _EMBEDDING_RETRIES = 1
@@ -97,7 +97,7 @@ def _variables(folder: Path, endpoint: EmbeddingEndpoint, proxy: Proxy) -> dict[
 
 
 async def run(options: Options, folder: Path) -> Result:
-    """Run a campaign below `folder`; nothing of it runs afterwards."""
+    """Run a campaign below `folder`; all of its processes end with it."""
     ledger = Ledger()
     async with _scene(options, folder, ledger) as scene:
         async with _traffic(scene, ledger, options) as probe:
@@ -165,7 +165,7 @@ async def _create_database(postgres: Postgres) -> None:
 
 @asynccontextmanager
 async def _traffic(scene: Scene, ledger: Ledger, options: Options) -> AsyncIterator[str]:
-    """Clients at work for the block; its value is the key of a user for the probes."""
+    """Run clients during the block, whose value is the key of a user for the probes."""
 
     def pick(chance: random.Random) -> tuple[Program, str] | None:
         up = [server for server in scene.servers if server.is_up]
@@ -221,7 +221,7 @@ async def _user(scene: Scene, name: str) -> tuple[str, str]:
 
 
 async def _rounds(scene: Scene, options: Options, probe: str) -> int:
-    """Faults, a recovery and a calm, again and again."""
+    """Repeat faults, a recovery and a calm."""
     end_s = time.monotonic() + options.minutes * 60
     faults = [fault for fault in FAULTS if not options.names or any(name in fault.name for name in options.names)]
     order: list[Fault] = []
@@ -255,7 +255,7 @@ async def _rounds(scene: Scene, options: Options, probe: str) -> int:
 
 
 def _draw(faults: list[Fault], order: list[Fault], chance: random.Random) -> list[Fault]:
-    """One to three faults that can happen at once; every fault has its turn before any has a second."""
+    """One to three faults that can happen together; every fault occurs once before any is repeated."""
     chosen: list[Fault] = []
     for _ in range(chance.choice([1, 2, 2, 3])):
         if not order:
@@ -279,7 +279,7 @@ async def _happen(scene: Scene, fault: Fault, after_s: float, seed: str) -> None
 
 
 async def _recover(scene: Scene, server: Program, whole_s: float, key: str) -> None:
-    """Ask a server until it answers twice in a row, and note when it did so first."""
+    """Ask a server until it answers twice in a row, and record the time of the first of these answers."""
     first_s: float | None = None
     async with httpx.AsyncClient(timeout=3, trust_env=False, headers={"Authorization": f"Bearer {key}"}) as client:
         while time.monotonic() < whole_s + 60:
@@ -322,7 +322,7 @@ async def _retry(scene: Scene) -> None:
         if own := [str(row["id"]) for row in failed if str(row["user_id"]) == client.user]:
             scene.counts["documents refused by the endpoint and retried"] += len(own)
             await client.retry(own)
-    # Users whose erasure was refused meanwhile.
+    # Users whose erasure was refused during the faults.
     for user in {str(row["user_id"]) for row in failed} - {client.user for client in scene.clients}:
         own = [str(row["id"]) for row in failed if str(row["user_id"]) == user]
         scene.counts["documents refused by the endpoint and retried"] += len(own)
@@ -348,7 +348,7 @@ async def _stop(scene: Scene) -> None:
         program.note_death()
     for seconds in await asyncio.gather(*(program.terminate(STOP_WITHIN_S) for program in scene.programs)):
         scene.note("SIGTERM", seconds)
-    # Those that were lost without a word are still open on the side of PostgreSQL.
+    # Silently lost connections are still open on PostgreSQL's side.
     scene.proxy.reset()
     await asyncio.sleep(1)
 

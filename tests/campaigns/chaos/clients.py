@@ -17,15 +17,15 @@ from tests.campaigns.chaos.programs import Program
 from tests.campaigns.chaos.texts import question, text_of
 
 Servers = Callable[[random.Random], tuple[Program, str] | None]
-"""Picks a server that runs; None if none does."""
+"""Picks a running server; None if there is none."""
 
 _REPEATS = 4
 NO_SERVER_S = 0.2
-"""Seconds between two looks for a server that runs."""
+"""Seconds between two checks for a running server."""
 
 
 class Client:
-    """One client of one tenant. Nobody else touches its conversations, and its documents change hands only by gifts."""
+    """One client of one tenant. No other client uses its conversations, and its documents change only by transfers."""
 
     def __init__(
         self, judge: Judge, ledger: Ledger, servers: Servers, admin_key: str, user: str, key: str, tag: str, seed: str
@@ -46,7 +46,7 @@ class Client:
         self._number = 0
 
     async def run(self, pause_s: float) -> None:
-        """Do one thing after another until `is_over`, with pauses of about `pause_s`."""
+        """Perform actions in sequence until `is_over`, with pauses of about `pause_s`."""
         things: list[tuple[int, Callable[[], Awaitable[None]]]] = [
             (8, self.upload), (2, self.replace), (3, self.read), (2, self.fetch), (3, self.search), (2, self.delete),
             (1, self.give), (2, self.spy), (1, self.converse), (6, self.append), (2, self.reread), (1, self.recall),
@@ -94,12 +94,12 @@ class Client:
             document.id = answer.body["id"]
             document.digests = {digest(text)}
         elif answer.outcome == "unknown":
-            # Either version is there, and nobody knows which; so this one is left alone.
+            # One of the versions exists, but it is unknown which, so this document is no longer used.
             document.is_certain = False
             self.documents.remove(document)
 
     async def read(self) -> None:
-        """Read a document that was acknowledged."""
+        """Read an acknowledged document."""
         if document := self.own():
             answer = await self.call("GET", f"/documents/{document.id}")
             if answer.outcome == "acknowledged":
@@ -209,7 +209,7 @@ class Client:
             batch.gone()
 
     async def reread(self) -> None:
-        """Read the newest messages that fit, and look for the last acknowledged ones."""
+        """Read the newest messages that fit, and check the last acknowledged ones."""
         if not self._conversations:
             return
         conversation = self.chance.choice(self._conversations)
@@ -257,7 +257,8 @@ class Client:
         )
 
     async def once(self, path: str, body: Any, **adds: int) -> Answer:
-        """Send what must be stored once; every other time with a key, and then again while the answer is unknown."""
+        """Send a request that must take effect once; every other time with a key, and then repeat it while the answer
+        is unknown."""
         headers, repeats = {}, 0
         if self.chance.random() < 0.5:
             headers, repeats = {"Idempotency-Key": str(uuid.UUID(int=self.chance.getrandbits(128)))}, _REPEATS

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from tests.campaigns.chaos.clients import Client
 
 _MOST_IN_BATCH = 5
-# A document that is being replaced or given away may not be there, and a collection may have expired.
+# A document that is being replaced or transferred may be missing, and a collection may have expired.
 _REFUSALS = frozenset({404, 409, 422})
 _SOON_S = 5
 
 
 class Collector:
-    """The collections of one client, which nobody else touches."""
+    """The collections of one client, which no other client uses."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -45,7 +45,7 @@ class Collector:
             collection.gone()
 
     async def store(self) -> None:
-        """Store a file, which nobody reads before it is added to a collection."""
+        """Store a file, which is not read before it is added to a collection."""
         client = self._client
         self._number += 1
         name = f"{client.tag}-file-{self._number}.txt"
@@ -77,7 +77,7 @@ class Collector:
         self._told(collection, [member], answer.outcome)
 
     async def add_many(self) -> None:
-        """Add documents in a batch; one batch in three is cancelled at once."""
+        """Add documents in a batch; one batch in three is cancelled immediately."""
         client, collection = self._client, self._any()
         owned = {document.name: document for document in client.documents if document.is_certain}
         if collection is None or not owned:
@@ -96,7 +96,7 @@ class Collector:
                 await client.call("POST", f"{path}/{answer.body['id']}/cancel", refusals=frozenset({404}))
 
     async def take_out(self) -> None:
-        """Take a document out of a collection."""
+        """Remove a document from a collection."""
         client, collection = self._client, self._any()
         members = [member for member in collection.members.values() if member.is_certain] if collection else []
         if collection is None or not members:
@@ -111,7 +111,7 @@ class Collector:
             member.unknown()
 
     async def search(self) -> None:
-        """Search in a collection: what is found was added to it, by this client."""
+        """Search in a collection: this client must have added all found documents."""
         client, collection = self._client, self._any()
         if collection is None:
             return
@@ -124,7 +124,7 @@ class Collector:
                 client.judge.expect(is_there, f"{collection.name} finds {result['filename']}, which is not in it")
 
     async def read(self) -> None:
-        """List the files of a collection, and look for those that were acknowledged."""
+        """List the files of a collection, and check the acknowledged ones."""
         client, collection = self._client, self._any()
         if collection is None or collection.is_expiring:
             return

@@ -1,4 +1,4 @@
-"""The commands that are killed in the middle of their work, and run again to their end when all is whole."""
+"""The commands that are killed during their work, and completed after the recovery."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Commands:
         self._unfinished: list[Finish] = []
 
     async def migrate(self) -> None:
-        """Make the tables of the campaign's database."""
+        """Create the tables of the campaign's database."""
         code = await self._end(self._start("migrate", "apply", DATABASE_URL=self._owner_url))
         assert code == 0, self._log.read_text()
 

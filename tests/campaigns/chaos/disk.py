@@ -1,4 +1,4 @@
-"""A small disk of its own for PostgreSQL, which can be filled up: a tmpfs, where this process may mount one."""
+"""A small separate disk for PostgreSQL that can be filled up: a tmpfs, if this process may mount one."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _CLONE_NEWNS = 0x00020000
 
 
 class Disk:
-    """A tmpfs on `folder`. It belongs to this process and its children, and vanishes with the last of them."""
+    """A tmpfs on `folder`, which belongs to this process and its children, and disappears with the last of them."""
 
     def __init__(self, folder: Path) -> None:
         self._ballast = folder / "ballast"
 
     def fill(self) -> None:
-        """Leave no byte free."""
+        """Fill the disk completely."""
         with suppress(OSError), self._ballast.open("wb", buffering=0) as file:
             while True:
                 file.write(_BLOCK)
@@ -31,7 +31,7 @@ class Disk:
 
 
 def mounted(folder: Path) -> Disk | str:
-    """Mount a small disk on `folder`; or the reason why it cannot be."""
+    """Mount a small disk on `folder`; returns it, or the reason why this is impossible."""
     if os.geteuid() != 0:
         return "only root may mount a small disk"
     if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNS) != 0:

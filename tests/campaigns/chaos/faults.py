@@ -1,4 +1,4 @@
-"""The faults. Each begins, lasts for a time drawn at random, and ends; several may run at once."""
+"""The faults. Each begins, lasts for a random time, and ends; several may overlap."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GONE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault by its name. `needs` says which faults of the same kind cannot run at once."""
+    """A fault by its name. Faults with the same `needs` cannot overlap."""
 
     name: str
     run: Run
@@ -145,7 +145,7 @@ async def _kill_postmaster(scene: Scene, chance: random.Random) -> None:
 @_fault("postmaster frozen", "postgres")
 async def _freeze_postmaster(scene: Scene, chance: random.Random) -> None:
     with scene.database_disturbed():
-        # Only new connections notice.
+        # This affects only new connections.
         await _end_backends(scene, chance, share=1.0)
         scene.postgres.signal(signal.SIGSTOP)
         await asyncio.sleep(chance.uniform(0.5, 6))
@@ -178,7 +178,7 @@ async def _use_up_connections(scene: Scene, chance: random.Random) -> None:
         try:
             with suppress(*_GONE):
                 while True:
-                    # As the service's role: the last few are reserved for superusers.
+                    # As the service's role, since the last few connections are reserved for superusers.
                     connections.append(
                         await asyncpg.connect(
                             host=str(scene.postgres.folder), user="cabinet_service", database="cabinet", timeout=2
@@ -219,7 +219,7 @@ async def _fill_disk(scene: Scene, chance: random.Random) -> None:
             await asyncio.sleep(chance.uniform(1, 4))
         finally:
             scene.disk.free()
-        # What it could not write may have ended it.
+        # A failed write may have ended the server.
         await scene.revive_postgres()
 
 
@@ -282,7 +282,7 @@ async def _drop_commits(scene: Scene, chance: random.Random) -> None:
 
 @_fault("replies to statements dropped", "network")
 async def _drop_statements(scene: Scene, chance: random.Random) -> None:
-    # Statements outside of a transaction commit by themselves; the names of files stand at their beginning.
+    # Statements outside a transaction commit automatically; they begin with the names of their files.
     text = chance.choice(["documents/create", "messages/append", "usage/flush", "ingest/claim", "documents/delete"])
     await _drop(scene, chance, text, "replies to statements dropped, each")
 
@@ -326,7 +326,7 @@ async def _mood(scene: Scene, chance: random.Random) -> None:
 
 @_fault("embedding endpoint that redirects", "endpoint")
 async def _redirect(scene: Scene, chance: random.Random) -> None:
-    # Trying again would not help, so documents end with an error, which their owners see and retry.
+    # A retry would not help, so documents get an error, which their owners see and retry.
     scene.judge.is_endpoint_wrong = True
     scene.endpoint.redirects_to = scene.endpoint.base_url
     scene.endpoint.always("redirect")

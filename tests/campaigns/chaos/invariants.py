@@ -1,4 +1,4 @@
-"""Runs the invariants, `invariants/*.sql`: each is one statement that returns the rows that break it, so none."""
+"""Runs the invariants, `invariants/*.sql`. Each is one statement that returns the violating rows, normally none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def invariants() -> dict[str, str]:
 
 
 async def broken(connection: asyncpg.Connection, ledger: Ledger) -> list[str]:
-    """Hold the database against the ledger; returns a line for each row that breaks an invariant, a few of each.
+    """Compare the database with the ledger; returns lines for violating rows, a few for each invariant.
 
     The connection must be the only one, and is used up: the ledger becomes temporary tables of its session.
     """

@@ -1,4 +1,4 @@
-"""The parts of a campaign that must run as long as it does."""
+"""The parts of a campaign that must run for its whole duration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PAUSE_S = 0.2
 
 
 async def kept(name: str, run: Callable[[], Awaitable[object]], counts: Counter[str]) -> None:
-    """Run a part again and again until this task is cancelled, and count how often it ended by itself, and why.
+    """Restart a part until this task is cancelled, and count its unexpected ends with their reasons.
 
     A library that is cut off in the middle of its work can also end it with a cancellation that nobody asked for.
     """

@@ -24,12 +24,12 @@ COUNTERS = ("requests", "searches", "uploads", "bytes", "messages")
 
 @dataclass
 class Told:
-    """How often a row is expected to exist."""
+    """The expected number of a row's occurrences."""
 
     least: int = 0
     most: int = 1
     is_certain: bool = False
-    """Whether every answer about the row is known, so that its client may go on with it."""
+    """Whether every answer about the row is known, so that its client may continue to use it."""
 
     def acknowledged(self) -> None:
         """It exists."""
@@ -37,11 +37,11 @@ class Told:
         self.is_certain = True
 
     def gone(self) -> None:
-        """It does not exist."""
+        """Record that it does not exist."""
         self.least = self.most = 0
 
     def unknown(self) -> None:
-        """It may exist or not."""
+        """Record that it may exist or not."""
         self.least = 0
         self.is_certain = False
 
@@ -82,19 +82,19 @@ class Batch(Told):
 
 @dataclass
 class Member(Told):
-    """A document in a collection. While an answer is awaited, it may be there or not."""
+    """A document in a collection. While an answer is pending, it may be in the collection or not."""
 
     document: Document = field(default_factory=Document)
     _before: tuple[int, int, bool] = (0, 0, True)
 
     def unknown_if_new(self) -> None:
-        """It is being added. If it is there already, it stays whatever comes of that."""
+        """Record that it is being added. If it is already there, it stays in any case."""
         self._before = self.least, self.most, self.is_certain
         self.most = 1
         self.is_certain = False
 
     def as_before(self) -> None:
-        """It was not added."""
+        """Record that it was not added."""
         self.least, self.most, self.is_certain = self._before
 
     def is_there(self) -> bool:
@@ -105,7 +105,7 @@ class Member(Told):
 
 @dataclass
 class Collection(Told):
-    """A collection by its name, which is used once in a campaign. One that is expiring loses its files by itself."""
+    """A collection by its name, which is used once in a campaign. An expiring one loses its files automatically."""
 
     user: str = ""
     id: str = ""
@@ -121,7 +121,7 @@ class Collection(Told):
 
 @dataclass
 class Use:
-    """The usage that one request adds if it takes effect."""
+    """The usage that a request adds if it takes effect."""
 
     user: str
     answered_s: float
@@ -131,7 +131,7 @@ class Use:
     adds: dict[str, int]
 
 
-# The tables in which a user has rows. It looks into all of them, so that a new one is not forgotten.
+# The number of a user's rows in every table with users, so that a new table is not missed.
 _TABLES_OF = """
 create function pg_temp.tables_of(tenant uuid) returns setof text language plpgsql as $$
 declare
@@ -172,11 +172,12 @@ class Ledger:
         self._uses: list[Use] = []
 
     def use(self, user: str, life: Life | None, *, is_certain: bool, is_stored: bool | None, **adds: int) -> None:
-        """Note what a request adds for a user: certainly counted by that process, and `is_stored` (None: unknown)."""
+        """Record the usage of a request for a user: whether that process certainly counted it, and `is_stored` (None:
+        unknown)."""
         self._uses.append(Use(user, time.monotonic(), life, is_certain, is_stored, adds))
 
     def usage(self, user: str) -> dict[str, tuple[int, int]]:
-        """The least and the most that may be counted of each kind.
+        """The minimum and maximum counts of each kind.
 
         A process counts requests and searches in its memory and adds them to the database once a second, so those of
         a process that was killed are certain only until the last time that it was known to be able to.
@@ -199,7 +200,7 @@ class Ledger:
         return {name: (least[name], most[name]) for name in COUNTERS}
 
     def forget(self, user: str) -> None:
-        """Expect nothing more of a user, who has served a preparation."""
+        """Expect nothing more of a user who was only needed for a preparation."""
         self.documents = {name: each for name, each in self.documents.items() if user not in each.held}
         self.conversations = [each for each in self.conversations if each.user != user]
         self.collections = [each for each in self.collections if each.user != user]

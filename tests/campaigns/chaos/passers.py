@@ -1,4 +1,4 @@
-"""Users who come and go: each stores something and is erased."""
+"""Short-lived users: each stores data and is erased."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.campaigns.chaos.ledger import Ledger
 
 
 class Passer:
-    """A client that creates users, lets each store something, and erases them again."""
+    """A client that creates users, lets each store data, and erases them again."""
 
     def __init__(self, judge: Judge, ledger: Ledger, servers: Servers, admin_key: str, seed: str) -> None:
         self.is_over = False
@@ -24,7 +24,7 @@ class Passer:
         self.chance = random.Random(seed)
 
     async def run(self, pause_s: float) -> None:
-        """Let one user after another come and go, until `is_over`."""
+        """Create and erase one user after another until `is_over`."""
         number = 0
         while not self.is_over:
             number += 1

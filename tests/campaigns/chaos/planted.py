@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Planted:
-    """A fault: its changes, the command that must notice, and a pattern for what its output then contains."""
+    """A fault: its changes, the command that must detect it, and a pattern for the command's output."""
 
     changes: tuple[Change, ...]
     command: tuple[str, ...]
@@ -63,7 +63,8 @@ PLANTED = {
                 "        and $3::int > 0\n",
             ),
         ),
-        # The keys of the tables, too, keep a stale worker from storing anything twice: no campaign sees a difference.
+        # The keys of the tables also prevent a stale worker from storing anything twice, so no campaign detects this
+        # fault.
         _test("tests/ingest/test_worker.py", "lost_its_lease"),
         "FAILED .*lost_its_lease",
     ),
@@ -123,7 +124,7 @@ PLANTED = {
 
 
 def main() -> int:
-    """Plant the faults that were named, or all; 1 if one was not caught."""
+    """Plant the named faults, or all; returns 1 if one was not caught."""
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="those whose name contains one of these")
@@ -147,7 +148,7 @@ def _is_right(name: str, planted: Planted, *, is_sound: bool) -> bool:
     started_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="cabinet-planted-") as folder:
         copy = Path(folder)
-        # PostgreSQL of root runs as another user, who reads nothing here, but looks.
+        # Root's PostgreSQL runs as another user, who must be able to access this folder.
         copy.chmod(0o755)
         for each in _COPIED:
             source = ROOT / each

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the campaign's own, which it may kill, freeze and start again."""
+"""A separate PostgreSQL server, which the campaign may kill, freeze and restart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import asyncpg
 
 from svc.embedded.wheel import import_wheel
 
-# Only root cannot run PostgreSQL; it then runs as the user of the embedded server.
+# Root cannot run PostgreSQL, which then runs as the user of the embedded server.
 _USER = "pgserver"
 _READY_S = 60.0
 _CONFIGURATION = """
@@ -33,7 +33,8 @@ timezone = 'UTC'
 
 
 class Postgres:
-    """One server on `folder`, reached by its socket there. Its log is `log`, outside of the folder, which may be full.
+    """One server on `folder`, reached by its socket there. Its log is `log`, outside the folder, whose disk may be
+    full.
 
     The commands of the wheel are used without the wheel's bookkeeping, so that this process is the server's parent and
     knows at once when it has ended.
@@ -70,7 +71,7 @@ class Postgres:
         (data / "postgresql.auto.conf").write_text(text)
 
     async def start(self) -> None:
-        """Start the server, and wait until it answers; again and again, where a killed one still has processes.
+        """Start the server, and wait until it answers; retry while a killed server still has processes.
 
         Raises:
             TimeoutError: it does not answer within a minute.
@@ -86,7 +87,7 @@ class Postgres:
             await asyncio.sleep(0.1)
 
     async def answers(self) -> bool:
-        """Whether the server takes a connection and answers a query within two seconds."""
+        """Whether the server accepts a connection and answers a query within two seconds."""
         try:
             async with asyncio.timeout(2):
                 connection = await self.connect("postgres")

@@ -1,4 +1,4 @@
-"""The processes under test: servers and workers, which are killed, frozen, stopped and started again."""
+"""The processes under test: servers and workers, which are killed, frozen, stopped and restarted."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _START_S = 180.0
 
 @dataclass
 class Span:
-    """A time in which a program could not work as promised. `end_s` is infinite while it lasts."""
+    """A period in which a program could not work. `end_s` is infinite until it ends."""
 
     kind: str
     start_s: float
     end_s: float = float("inf")
 
     def overlaps(self, start_s: float, end_s: float) -> bool:
-        """Whether some moment belongs to both."""
+        """Whether the two periods overlap."""
         return self.start_s <= end_s and start_s <= self.end_s
 
 
@@ -53,7 +53,7 @@ class Program:
         self.ready_at_s = 0.0
         self.faults: list[str] = []
         self.hangs = 0
-        """How many processes were neither ready nor at their end in time."""
+        """The number of processes that neither became ready nor ended in time."""
         self._command = command
         self._ready = ready
         self._log = folder / f"{name}.log"
@@ -63,12 +63,12 @@ class Program:
 
     @property
     def worker(self) -> str:
-        """The name under which the present process claims jobs."""
+        """The name with which the current process claims jobs."""
         return f"{socket.gethostname()}:{self.lives[-1].pid}"
 
     @property
     def is_up(self) -> bool:
-        """Whether the present process has said that it is ready, and has not ended."""
+        """Whether the current process has reported that it is ready, and has not ended."""
         return self._down is None and self._process is not None and self._process.poll() is None
 
     async def start(self) -> bool:
@@ -112,7 +112,7 @@ class Program:
             self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let a frozen process go on."""
+        """Continue a frozen process."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
         for span in self.spans:
@@ -142,13 +142,13 @@ class Program:
         return took_s
 
     def note_death(self) -> None:
-        """Add to `faults` if the process has ended by itself."""
+        """Add to `faults` if the process has ended unexpectedly."""
         if self._down is None and self._process is not None and self._process.poll() is not None:
             self._goes_down()
             self.faults.append(f"{self.name} ended by itself with code {self._process.returncode}: {self.log_end()}")
 
     def was_disturbed(self, start_s: float, end_s: float) -> bool:
-        """Whether a process was down or frozen at some moment between these."""
+        """Whether a process was down or frozen at any time between these."""
         return any(span.overlaps(start_s, end_s) for span in self.spans)
 
     def log_end(self) -> str:
@@ -170,6 +170,6 @@ class Program:
 
 
 def free_port() -> int:
-    """A port that is free now."""
+    """A currently free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

@@ -30,7 +30,7 @@ _STARTS = 60
 
 @dataclass
 class Scene:
-    """The parts of a campaign. `disk` is None where none could be mounted, for the reason in `why_no_disk`."""
+    """The parts of a campaign. `disk` is None if none could be mounted, for the reason in `why_no_disk`."""
 
     postgres: Postgres
     proxy: Proxy
@@ -56,7 +56,7 @@ class Scene:
 
     @property
     def is_database_disturbed(self) -> bool:
-        """Whether a fault of the database or of the network lasts."""
+        """Whether a fault of the database or of the network is active."""
         return self._disturbances > 0
 
     @contextmanager
@@ -77,7 +77,7 @@ class Scene:
         self.figures[figure].append(seconds)
 
     async def value(self, query: str, *arguments: Any) -> Any:
-        """The value of a query, past the proxy."""
+        """The value of a query that bypasses the proxy."""
         connection = await self.postgres.connect()
         try:
             return await connection.fetchval(query, *arguments)
@@ -85,7 +85,7 @@ class Scene:
             connection.terminate()
 
     async def start(self, program: Program) -> None:
-        """Start a program as its supervisor would: again and again while the database cannot be reached."""
+        """Start a program like its supervisor: retry while the database cannot be reached."""
         for _ in range(_STARTS):
             if await program.start():
                 return

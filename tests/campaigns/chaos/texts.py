@@ -1,4 +1,4 @@
-"""Texts of documents: paragraphs that name their document, so that a chunk in the wrong place is seen."""
+"""Texts of documents: paragraphs that name their document, so that a chunk in the wrong place is detected."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@ from tests.campaigns.chaos.postgres import Postgres
 from tests.campaigns.chaos.programs import Program, Span
 
 _EVERY_S = 0.2
-# A pause of the watcher itself after which what happened meanwhile is not judged.
+# After a pause of the watcher itself of this length, the events meanwhile are not checked.
 _BLIND_S = 0.8
 _TAKEOVER_S = 15.0
-# A connection that was lost without a word is given up after the time limit of a statement.
+# A silently lost connection is abandoned after the time limit of a statement.
 _NOTICED_S = 5.0
 
 _JOBS = """
@@ -63,7 +63,7 @@ class Watcher:
                 self._orphans[key] = _Orphan(worker, seen.attempt, time.monotonic())
 
     async def run(self) -> None:
-        """Look, again and again."""
+        """Poll the queue repeatedly."""
         while True:
             try:
                 connection = await self._postgres.connect()
@@ -77,7 +77,7 @@ class Watcher:
                 await asyncio.sleep(_EVERY_S)
 
     def overdue(self) -> list[str]:
-        """The jobs that should have been taken over by now."""
+        """The jobs that should already have been taken over."""
         return [
             f"takeover: the document {key[1]} of {orphan.worker} waits for {self._waited_s(orphan):.1f} s"
             for key, orphan in self._orphans.items()

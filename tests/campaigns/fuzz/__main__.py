@@ -33,14 +33,14 @@ from tests.conftest import ADMIN_KEY, test_settings
 from tests.loop_lag import Lag, LagServer
 
 MOST_LAG_MS = 50.0
-# 501 and 505: a method or a version of HTTP that nobody implements.
+# 501 and 505 are for an unknown method or version of HTTP.
 EXPLAINED = {"501", "503", "505"}
 SHARES = {"schema": 0.4, "users": 0.25, "files": 0.25, "socket": 0.1}
 STEPS = 50
 
 
 def main() -> int:
-    """Run the campaign and print its table; 1 if it failed."""
+    """Run the campaign and print its table; returns 1 if it failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=None, help="repeats the choices of an earlier run")

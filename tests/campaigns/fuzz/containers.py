@@ -1,4 +1,4 @@
-"""Files that contain others, whose parts are mutated: a mutation of the container itself rarely leaves one to read."""
+"""Files that contain others, whose parts are mutated, since a mutated container can rarely be read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Mutate = Callable[[bytes], bytes]
 
 
 class Container:
-    """A file of a type with parts by name, and those without which nothing can be read."""
+    """A file of a type with its parts by name, and its essential parts."""
 
     def __init__(self, file_type: FileType, content: bytes | Folder, needed: tuple[str, ...]) -> None:
         self.file_type = file_type
@@ -65,7 +65,7 @@ def _folder(parts: dict[str, bytes]) -> Folder:
 
 
 def containers() -> list[Container]:
-    """Return a file of each type that contains others, with as many kinds of parts as it can have."""
+    """Return a file of each type that contains others, with all kinds of parts."""
     return [
         Container("docx", _word(), ("word/document.xml",)),
         Container("xlsx", _workbook(), ("xl/workbook.xml", "xl/worksheets/s1.xml")),

@@ -1,4 +1,4 @@
-"""Files of every supported type, mutated, through the real sandbox: each gives chunks or a reason, in time."""
+"""Mutated files of every supported type in the real sandbox: each results in chunks or a reason in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes at the socket that are almost HTTP: each connection is answered or closed, and the server goes on."""
+"""Bytes at the socket that are almost HTTP: each connection is answered or closed, and the server continues."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BODIES = [
 
 
 def request(generator: random.Random, key: str) -> bytes:
-    """Return one request, more or less."""
+    """Return one approximate request."""
     if generator.random() < 0.1:
         return generator.randbytes(generator.choice([1, 20, 3000]))
     headers = generator.sample(_HEADERS, generator.randrange(6))

@@ -1,4 +1,4 @@
-"""Schemathesis over `/openapi.json`: every route with data that fits and data that does not, alone and in sequences."""
+"""Schemathesis with `/openapi.json`: every route with valid and invalid data, alone and in sequences."""
 
 from __future__ import annotations
 

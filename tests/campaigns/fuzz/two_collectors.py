@@ -89,7 +89,7 @@ class TwoCollectors(TwoUsers):
 
     @rule(side=SIDES, choice=CHOICE, other=CHOICE)
     def change_file(self, side: int, choice: int, other: int) -> None:
-        """Change and take out a document of either user in a collection of either user."""
+        """Change and remove a document of either user in a collection of either user."""
         user, collection = self.users[side], self.some("collections", side, choice)
         document = self.some("documents", side, other)
         is_own = collection in user.collections and document in user.documents

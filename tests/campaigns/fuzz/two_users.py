@@ -107,7 +107,7 @@ class TwoUsers(RuleBasedStateMachine):
         return answer.json() if is_json else answer.text
 
     def some(self, kind: str, side: int, choice: int) -> str:
-        """Return an id: mostly of the other user, otherwise of the user, and rarely of nothing."""
+        """Return an id: mostly of the other user, otherwise of the user, and rarely one that does not exist."""
         known = sorted(self.users[side if choice % 3 == 0 else 1 - side].owned(kind))
         return known[choice % len(known)] if known and choice % 10 else str(uuid4())
 
@@ -225,7 +225,7 @@ class TwoUsers(RuleBasedStateMachine):
 
     @invariant()
     def the_counts_agree(self) -> None:
-        """Nothing of a user has gone because of the other: the numbers of messages are those of the model."""
+        """Check that no data was lost through the other user: the numbers of messages equal those of the model."""
         if len(self.users) == 2 and sum(len(user.conversations) for user in self.users) % 5 == 4:
             for side in (0, 1):
                 listed = {one["id"]: one["message_count"] for one in self.everything(side, "/conversations")}
@@ -244,7 +244,7 @@ class TwoUsers(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Compare everything that both have with the model, and delete both users."""
         for side, user in enumerate(self.users):
-            # Documents that were replaced may be gone.
+            # Replaced documents may no longer exist.
             assert {one["id"] for one in self.everything(side, "/documents")} <= user.documents
             listed = {one["id"]: one["message_count"] for one in self.everything(side, "/conversations")}
             assert listed == user.conversations

@@ -1,4 +1,4 @@
-"""Serves mixed requests at half of the best rate for a long time, and checks that nothing grows and nothing slows down.
+"""Serves mixed requests at half of the maximum rate for a long time, and checks for growth and slowdowns.
 
     python -m tests.campaigns.soak [--minutes 60] [--users 16]
 
@@ -63,7 +63,7 @@ def _print(samples: Samples, stretches: list[Timed]) -> None:
 
 
 def main() -> int:
-    """Run the campaign; 1 if a promise was broken."""
+    """Run the campaign; returns 1 if a promise was broken."""
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=60.0)
