@@ -1,4 +1,4 @@
--- Why: searches find words, too. Each chunk, and each message that has a vector, gets its terms: with their
+-- Why: searches also find words. Each chunk, and each message that has a vector, gets its terms: with their
 --   weights, by which BM25 orders the texts that contain a query's terms, and as keys in an index that finds
 --   these texts. term_stats has the share of a tenant's texts that contain a term, from a sample that
 --   term_samples describes. Texts that were stored before have no terms: workers add them in the background,

@@ -97,7 +97,7 @@ class EmbeddingEndpoint:
     Attributes to set at any time: `delay_s`, the seconds that a call takes; `knows_base64`, False for an
     endpoint that answers with numbers whatever is asked; `takes_dimensions`, False for one that refuses that
     parameter; `redirects_to`, the address that a redirect names. Attributes to read: `base_url`; `calls`, oldest
-    first; `most_at_once`, the most calls ever under way together; `flooded_bytes`, the bytes of "flood".
+    first; `most_at_once`, the maximum number of concurrent calls; `flooded_bytes`, the bytes of "flood".
     """
 
     def __init__(self, dimensions: int = 1536, *, delay_s: float = 0.0) -> None:

@@ -34,8 +34,36 @@ PHRASES = [
     (r"\b(?:page|one) before\b(?= *(?:;|$))", "the previous page"),
     (r"\bwith what (?:is|was|are|were)\b", "name it"),
     (r"\bwhat is left of\b", "the rest of, the remaining rows of"),
+    (r"(?:^|(?<=[.:;] ))The most (?!recent|common|frequent|important)[a-z]+ (?:of|that|in)\b", "the maximum number of"),
+    (r"\bSo many [a-z]+\b", "this number of"),
+    (r"\b(?:of|for|after|in|with|to|than|until|by|most) so many\b", "this number of"),
+    (r"\b(?:it|that|which|one|this) is no (?!longer\b|more\b|less\b)", "is not a"),
+    (r"\btak(?:es?|en|ing)(?: \w+){0,2} back\b", "revoke, roll back, return"),
+    (r"\bwithout a word\b", "silently"),
+    (r"\b(?:rules?|shares?|settings?|plans?) (?:is|are|was|were) in force\b|\bin force:", "current, valid"),
+    (
+        r"\btak(?:es?|en|ing|ook) in hand\b|\bwork in hand\b|\brequests in hand\b",
+        "process; current work, current requests",
+    ),
+    (r"\bunder way\b", "in progress, current"),
+    (r"\bnow and then\b", "occasionally, at intervals"),
+    (r"\bagain and again\b|\bover and over\b", "repeatedly"),
+    (r"\bholds? at once\b", "takes effect immediately"),
+    (r"\bfor good\b(?! (?:reasons?|measure)\b)", "permanently"),
+    (r"\bwith (?:commas|dots|a comma|a dot) between\b", "separated by"),
+    (r"\bin the place of\b", "instead of; replace"),
+    (r", too(?=[.,;:)])", "also, after the verb"),
+    (r"\bas well(?=[.,;:)])", "also, after the verb"),
+    (r"\bwould else\b", "would otherwise"),
+    (r"\bsome \d", "about"),
+    (r"\b(?:second|first) walls?\b", "barrier"),
+    (r"\bby the letter\b", "exactly"),
 ]
-_COMPILED = [(re.compile(phrase, re.IGNORECASE if "Of (" not in phrase else 0), advice) for phrase, advice in PHRASES]
+# These differ from ordinary English only in their capital letter.
+_CASED = (r"(?:^|(?<=[.:;!?] ))Of", r"(?:^|(?<=[.:;] ))The most", r"\bSo many")
+_COMPILED = [
+    (re.compile(phrase, 0 if phrase.startswith(_CASED) else re.IGNORECASE), advice) for phrase, advice in PHRASES
+]
 _TEXTS = ("*.md", "docs/**/*.md", "tests/**/*.md")
 _STATEMENTS = ("sql/**/*.sql", "migrations/*.sql", "bench/**/*.sql", "tests/**/*.sql")
 _PROGRAMS = ("svc/**/*.py", "tests/**/*.py", "bench/**/*.py", "clients/**/*.py")

@@ -22,6 +22,16 @@ from tests.english import stumbles
         ("module.py", "# A user is created at first sight.\n", 1),
         ("module.py", "# It compares the key with what is stored.\n", 1),
         ("page.md", "The worker erases\nwhat is left of the document.\n", 2),
+        ("module.py", '"""The most files of one batch."""\n', 1),
+        ("module.py", "# The key waits for so many seconds.\n", 1),
+        ("module.py", 'raise ValueError("it is no id of this kind")\n', 1),
+        ("page.md", "A share can be taken back.\n", 1),
+        ("page.md", "The server drops rows without a word.\n", 1),
+        ("module.py", 'def f() -> None:\n    """Revoke a key. This holds at once."""\n', 2),
+        ("page.md", "Revoked keys are listed, too.\n", 1),
+        ("page.md", "Revoked keys are listed as well.\n", 1),
+        ("module.py", "# Reading it takes some 30 ms.\n", 1),
+        ("module.py", 'x = "ids with commas between them"\n', 1),
         (
             "statement.sql",
             "-- users/list :many\n-- Users.\n-- $1 after uuid null  the id of the page before; null: none\n",
@@ -43,6 +53,10 @@ def test_a_planted_phrase_is_found(tmp_path: Path, name: str, text: str, line: i
         ("statement.sql", "-- users/get :one\n-- One user.\nselect anew from mend;\n"),
         ("module.py", "anew = mend(by_lot)\n"),
         ("page.md", "Compare it with what you expect, and with the one before. What is left?\n"),
+        (
+            "page.md",
+            "The most recent rows of a table rank as well as others; it is no longer too slow for some users.\n",
+        ),
     ],
 )
 def test_plain_sentences_and_code_are_left_alone(tmp_path: Path, name: str, text: str) -> None:

@@ -1,7 +1,7 @@
 -- collections/touch :many
 -- Records the use of collections, which restarts their expiry, at most once per second for each, or once per
 -- tenth of its expiry time if that is less. It does not wait for a concurrent request that uses or changes a
--- collection, since that records its use as well. Returns the collections that exist and have not expired.
+-- collection, since that also records its use. Returns the collections that exist and have not expired.
 -- $1 user_id        uuid    the tenant
 -- $2 collection_ids uuid[]  at most 100
 -- $3 max_rows       int     1..100

@@ -2,7 +2,7 @@
 -- Replaces the bytes of a document and queues it to be ingested again. The attempt number increases, so
 -- that a worker that has the old bytes can no longer change anything. The old chunks stay until the new
 -- ones are stored. A file that is only stored is not queued. No row: the document does not exist, or the
--- limit of bytes of the user's plan is reached. The further readings of the document are queued, too.
+-- limit of bytes of the user's plan is reached. The further readings of the document are also queued.
 -- $1 user_id      uuid   the tenant
 -- $2 document_id  uuid   held by documents/hold
 -- $3 file_type    text   a StoredType of svc/ingest/formats.py

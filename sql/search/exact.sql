@@ -1,8 +1,8 @@
 -- search/exact :many
 -- The chunks of one user most similar to a query, compared with every vector that the filters leave: exact,
--- ties by id. Adding 0 to the distance keeps the planner from an approximate index, which would lose rows
--- without a word. The documents of a filter are an array, by which an index finds their rows; as a subquery,
--- each row of the tenant would be read and looked up in it.
+-- ties by id. Adding 0 to the distance keeps the planner from an approximate index, which would silently lose
+-- rows. The documents of a filter are an array, by which an index finds their rows; as a subquery, each row
+-- of the tenant would be read and looked up in it.
 -- $1 user_id        uuid         the tenant
 -- $2 embedding      halfvec      of the query
 -- $3 metric         text         cosine | l2 | inner_product

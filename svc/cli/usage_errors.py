@@ -41,7 +41,7 @@ def _whole_output() -> Iterator[None]:
         if error.errno not in _NO_ROOM:
             raise
         click.echo(f"cabinet: nothing more can be written: {os.strerror(error.errno)}", err=True)
-        # Flushing the buffered output at exit would fail as well.
+        # Flushing the buffered output at exit would also fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 

@@ -12,7 +12,7 @@ MAX_TABLES = 1000
 
 
 def is_protected(row: PoliciesTables) -> bool:
-    """Whether a table has the policy, for its owner as well, and no other policy that allows more."""
+    """Whether a table has the policy, which also applies to its owner, and no other policy that allows more."""
     return row.is_enabled and row.is_forced and row.has_policy and not row.other_policies
 
 

@@ -214,12 +214,12 @@ def _is_open(connection: Any) -> bool:
     try:
         return not connection.is_closed()
     except asyncpg.InterfaceError:
-        # asyncpg has detected that it is closed, and has already taken it back.
+        # asyncpg has detected that it is closed, and has already reclaimed it.
         return False
 
 
 def _cut_off(connection: Any) -> None:
-    # asyncpg may have taken it back already.
+    # asyncpg may have already reclaimed it.
     with contextlib.suppress(asyncpg.InterfaceError):
         connection.terminate()
 

@@ -23,7 +23,7 @@ async def dead_rows(subject: Subject) -> Verdict:
         total += dead
         if dead > limits.dead_rows and dead > limits.dead_share * (live + dead):
             problem = f"about {dead:,} of {live + dead:,} rows of {name} are dead"
-            why = "scans read them, too; an open transaction may prevent vacuum from removing them"
+            why = "scans also read them; an open transaction may prevent vacuum from removing them"
             findings.append(Finding("warning", problem, why, (row.vacuum,)))
     return Verdict(f"{total:,} dead", findings)
 

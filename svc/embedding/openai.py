@@ -1,7 +1,8 @@
 """Embeddings from the OpenAI API, or from any endpoint with a compatible `POST /embeddings`.
 
 There are three kinds of failures:
-- Temporary ones (no answer, 408, 409, 425, 429, 5xx, an answer that is no embedding reply) are retried with a growing
+- Temporary ones (no answer, 408, 409, 425, 429, 5xx, an answer that is not an embedding reply) are retried with a
+growing
   pause or the one that Retry-After requests. EmbeddingUnavailableError follows, so that the queue retries later.
 - Permanent ones (any other status, including redirects) raise EmbeddingRefusedError.
 - Well-formed but unusable vectors (wrong dimension, NaN, zero) are retried, because a gateway may have routed one call

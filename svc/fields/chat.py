@@ -12,7 +12,7 @@ from svc.errors import InvalidRequestError
 from svc.fields.values import check_json, check_text
 
 MAX_CONTENT = 1_000_000
-"""The most characters of a text, and the most bytes of JSON in the parts or in the calls of a message."""
+"""The maximum characters of a text, and the maximum bytes of JSON in the parts or in the calls of a message."""
 
 MAX_VALUES = 20_000
 """The most JSON values in the parts, calls and metadata of all messages of a request."""

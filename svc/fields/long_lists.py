@@ -26,7 +26,7 @@ _BROKEN = "the body cannot be read as JSON: the list {name} is not valid"
 
 
 class LongList(NamedTuple):
-    """The document with an empty list in the place of the long one, and where the objects of that are in it."""
+    """The document with an empty list instead of the long one, and the positions of the long list's objects."""
 
     rest: bytes
     items: list[tuple[int, int]]

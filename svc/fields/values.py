@@ -19,10 +19,10 @@ MAX_EMAIL = 320
 """Characters."""
 
 MAX_SHOWN_CHARACTERS = 80
-"""The most characters of a field's path that a message shows."""
+"""The maximum characters of a field's path in a message."""
 # jsonb stores numbers of any size and writes all digits (301 for 1e300), which not every client can read.
 _BEYOND_64_BITS = 2**63
-NUMBER_RANGE = "must be a number from -2^63 to 2^63 (some 9.2e18)"
+NUMBER_RANGE = "must be a number from -2^63 to 2^63 (about 9.2e18)"
 """The end of a sentence about a number."""
 
 Metadata = Annotated[

@@ -166,7 +166,7 @@ def _scalar(value: Any, operator: Operator, place: str) -> Scalar:
         return value
     if isinstance(value, int | float):
         if not -_BEYOND_64_BITS <= value < _BEYOND_64_BITS:
-            raise _fault(f"{place} must be a number from -2^63 to 2^63 (some 9.2e18)", place)
+            raise _fault(f"{place} must be a number from -2^63 to 2^63 (about 9.2e18)", place)
         return value
     raise _fault(f"{place} must be a string, a number, true, false or null; compare members one by one", place)
 

@@ -1,4 +1,4 @@
-"""Stores the chunks of a document in the place of those that it had: the statements of one transaction."""
+"""Replaces the chunks of a document with new ones: the statements of one transaction."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from cabinet_client import (
 from svc.mcp.collections import named_collection, shared_hint
 from svc.mcp.failures import ToolFailedError
 
-# About four characters a token: a result of some 2,000 tokens.
+# About four characters for each token: a result of about 2,000 tokens.
 _MOST_CHARACTERS = 8_000
 # More than a model reads. Without a limit, a document of 32 MB would block the server's loop and take its memory.
 _MOST_OF_A_DOCUMENT = 500_000

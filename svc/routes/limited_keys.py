@@ -70,7 +70,7 @@ async def check_deletable(call: Call, queries: Queries, document_id: UUID, what:
 
     Raises:
         NotFoundError: it is not in the collection.
-        ConflictError: it is in other collections as well.
+        ConflictError: it is also in other collections.
     """
     limit, tenant = call.principal.collection_id, call.principal.tenant
     if limit is None:

@@ -21,6 +21,6 @@ class DeadlineSettings(Group):
         15.0,
         ge=1,
         le=600,
-        description="Seconds from SIGTERM or Ctrl-C to the end of the process: for requests under way, to return "
+        description="Seconds from SIGTERM or Ctrl-C to the end of the process: for current requests, to return "
         "documents to the queue, and to stop the embedded server. Then it is ended by force.",
     )

@@ -75,7 +75,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise ValueError(f"cannot be read ({error.strerror})") from None
     if len(content) > _MOST_BYTES:
-        raise ValueError(f"is longer than {_MOST_BYTES:,} bytes, so it is no secret")
+        raise ValueError(f"is longer than {_MOST_BYTES:,} bytes, so it is not a secret")
     try:
         text = content.decode()
     except UnicodeDecodeError:

@@ -48,7 +48,7 @@ class SignInSettings(Group):
         if len(missing) == len(needed) and not sources and not self.jwt_create_users:
             return self
         if missing:
-            raise ValueError(f"{' and '.join(missing)} must be set as well, so that a token can be verified")
+            raise ValueError(f"{' and '.join(missing)} must also be set, so that a token can be verified")
         if len(sources) != 1:
             raise ValueError(f"set either {PREFIX}JWT_JWKS_URL or {PREFIX}JWT_JWKS_FILE, where the keys of tokens are")
         return self

@@ -21,7 +21,7 @@ from svc.web.spooling import Spooled
 from svc.wire.memory import give_back, keep_little
 
 NEWCOMERS_SHARE = 8
-"""Connections without a request yet may exceed the number of connections by one in so many."""
+"""Connections without a request may exceed the maximum number of connections by one in this number."""
 # Seconds between two looks at the deadlines of all connections.
 CHECK_S = 0.5
 # At the limit, this share of the connections goes at once, so that the search is not repeated for each newcomer.

@@ -17,8 +17,8 @@ _PART_OF_FIELD = re.compile(_NAME + rb"*+|" + _NAME + rb"++:[\t\x20-\xff]*+\r?")
 def lines_of_part(head: bytes, known: int = 0) -> int | None:
     """Return where the complete lines of an incomplete head end, 0 without one; None if no part is missing.
 
-    None is missing, too, of a head that is not valid HTTP, whatever follows. `known` is the result for an earlier part
-    of the same head: each line is read once, however slowly the head arrives.
+    The result is also None for a head that is not valid HTTP, whatever follows. `known` is the result for an earlier
+    part of the same head: each line is read once, however slowly the head arrives.
     """
     if not known:
         first = _FIRST_LINE.match(head)

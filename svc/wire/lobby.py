@@ -33,7 +33,7 @@ _LOOKED_AT_ONCE = 256
 _TOLD_AT_ONCE = 32
 # Those that are passed on in one pass: each takes ten times as long, and the requests of others run between the passes.
 _PASSED_AT_ONCE = 16
-# While so many are to be passed on, the others wait in the kernel.
+# While this number of connections waits to be passed on, others wait in the kernel.
 _MOST_READY = 128
 # A head of which so much has arrived is left to the parser.
 _LOOKED_BYTES = 4096
@@ -228,7 +228,7 @@ class Lobby:
 
     def _forget(self, newcomer: Newcomer) -> None:
         number = newcomer.socket.fileno()
-        # To close it is not enough while a process that was just forked has it, too.
+        # Closing it is not enough while a just forked process also has it.
         self._poll.unregister(number)
         del self._waiting[number]
         peers = self._by_address[newcomer.address]

@@ -34,7 +34,7 @@ MAX_TARGET_BYTES = 8 * 1024
 BEGUN_BYTES = HIGH_WATER_LIMIT
 """The application begins when the body is complete, or when so much of it has arrived. So a connection that sends a
 head and then stalls costs neither a task nor a look at its key."""
-# The most bytes of a chunked body besides its content: these, and as many as its content has.
+# The maximum bytes of a chunked body besides its content: this number, plus the size of its content.
 _CHUNK_OVERHEAD_BYTES = 64 * 1024
 
 

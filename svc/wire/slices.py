@@ -10,8 +10,8 @@ _END_OF_CHUNKS = b"0\r\n\r\n"
 _STRADDLING = len(_END_OF_HEAD) - 1
 # The parser is given at most so much of a chunked body at once.
 _MOST_CHUNKED = 64 * 1024
-# Text in a chunked body can look like its end. After so many such places the body is no longer cut there, since a body
-# of nothing else would take a call of the parser for every five bytes.
+# Text in a chunked body can look like its end. After this number of such places, the body is no longer cut there, since
+# a body of only such places would need a call of the parser for every five bytes.
 _MOST_CUTS = 64
 
 

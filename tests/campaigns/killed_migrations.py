@@ -189,7 +189,7 @@ async def _until_none(connection: Any, query: str, point: Point) -> None:
 
 
 def spread(counts: dict[bool, int], points: int) -> list[Point]:
-    """So many moments, from the first statement to the last, each way in turn."""
+    """This number of moments, from the first statement to the last, with each kind in turn."""
     found = []
     for number in range(points):
         is_filled = bool(number % 2)

@@ -2,8 +2,8 @@
 
     python -m tests.campaigns.many_files [--files 10000] [--beside 100] [--rounds 100]
 
-Two users have a collection each, of so many files, of one chunk each. Each round sends every request to the one and to
-the other collection, first the one and then the other in turn, from one client, so that a busy machine slows down both.
+Two users have a collection each, with these numbers of files of one chunk. Each round sends every request to both
+collections, in alternating order, from one client, so that a busy machine slows down both.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def main() -> int:
 
 
 async def _made(data_dir: Path, counts: Sequence[int]) -> list[UUID]:
-    """Store a user for each count, with so many files of one chunk."""
+    """Store a user for each count, with this number of files of one chunk."""
     embedded = await start_embedded(data_dir, "18")
     try:
         database = await open_database(Settings(), embedded.url)

@@ -54,7 +54,7 @@ def p99(seconds: list[float]) -> float:
 
 
 async def run(url: str, requests: list[list[bytes]], clients: int, seconds: float) -> Answers:
-    """The answers to so many clients, each with the requests of one user."""
+    """The answers to this number of clients, each with the requests of one user."""
     answers = Answers(seconds)
     until = time.perf_counter() + seconds
     jobs = [_client(url, requests[number % len(requests)], until, answers, number) for number in range(clients)]
@@ -97,7 +97,7 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, float]:
 
 
 def requests_of(server: ServerProcess, users: int) -> list[list[bytes]]:
-    """The requests of each of so many new users; every tenth uploads a document and searches it."""
+    """The requests of each of this number of new users; every tenth uploads a document and searches it."""
     requests = []
     for number in range(users):
         key = server.user(f"overload{number}@example.com")

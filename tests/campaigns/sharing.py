@@ -352,7 +352,7 @@ class Sharing(RuleBasedStateMachine):
 
 
 def run_machines(scene: Scene, number: int, operations: int) -> Counter[str]:
-    """Run machines until they have sent so many requests. `number` is the seed.
+    """Run machines until they have sent this number of requests. `number` is the seed.
 
     Raises:
         AssertionError: an answer is wrong; the steps that lead to it are printed.

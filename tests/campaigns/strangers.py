@@ -114,7 +114,7 @@ def processor_s(server: ServerProcess) -> float:
 
 
 def lag_buckets(server: ServerProcess) -> dict[float, float]:
-    """How often the event loop was late by at most so many milliseconds, as its metrics say."""
+    """The number of times that the event loop was late, for each bucket of milliseconds in its metrics."""
     page = httpx.get(f"{server.url}/metrics", headers={"Authorization": f"Bearer {server.admin_key}"}, timeout=60).text
     found = re.findall(r'^cabinet_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)', page, re.MULTILINE)
     return {float(most) * 1000: float(number) for most, number in found}

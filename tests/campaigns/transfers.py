@@ -4,7 +4,7 @@
 
 One reader looks at the tables, each time in a single snapshot: every chunk is there once, with its vector, for one of
 the two, and what is counted of each is what they have. Others search over HTTP: a document is found whole or not at
-all, and when no transfer was under way meanwhile, each chunk is found by exactly one of them. Some documents are
+all, and if there was no transfer meanwhile, each chunk is found by exactly one of them. Some documents are
 given while they are being ingested. At the end all are ready, and every row is where it belongs.
 """
 
@@ -83,7 +83,7 @@ class Tally:
 class Scene:
     """Two users by their keys, who has which document, and the chunks that were there from the beginning.
 
-    `epoch` rises before and after each transfer: it is even and the same while none is under way.
+    `epoch` rises before and after each transfer: it is even and constant while there is none.
     """
 
     service: Service

@@ -266,9 +266,9 @@ def test_slides_have_titles_items_tables_and_notes() -> None:
         (
             "a.ass",
             "[Script Info]\nTitle: x\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, "
-            "Effect, Text\nDialogue: 0,0:00:05.00,0:00:06.00,Default,,0,0,0,,By all, too.\n"
+            "Effect, Text\nDialogue: 0,0:00:05.00,0:00:06.00,Default,,0,0,0,,By everyone.\n"
             "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{\\i1}The budget\\Nwas approved.\n",
-            "The budget was approved. By all, too.",
+            "The budget was approved. By everyone.",
         ),
         ("a.vtt", "WEBVTT\n\nNOTE x\n\n00:01.000 --> 00:02.000 align:start\n<v Ann>Yes &amp; no.\n", "Ann: Yes & no."),
     ],

@@ -295,7 +295,7 @@ async def test_concurrent_flushes_and_a_deletion_do_not_deadlock(quiet: Service)
 
 
 async def waiting(connection: Any, count: int) -> None:
-    """Wait until so many backends of the database wait for a lock."""
+    """Wait until this number of backends of the database wait for a lock."""
     query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     deadline = time.monotonic() + PATIENCE_S
     while await connection.fetchval(query) < count:

@@ -180,7 +180,8 @@ BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
         {"title": "a\0", "metadata": {"a": 2**70}, "expires_at": "2020-01-01T00:00:00Z"},
         {
             "title": "title contains the character U+0000 (NUL), which PostgreSQL cannot store; remove it",
-            "metadata.a": "metadata.a must be a number from -2^63 to 2^63 (some 9.2e18); send a larger one as a string",
+            "metadata.a": "metadata.a must be a number from -2^63 to 2^63 (about 9.2e18); "
+            "send a larger one as a string",
             "expires_at": "expires_at must be in the future, not in the past",
         },
     ),
@@ -254,13 +255,13 @@ FORMS: dict[str, tuple[str, bytes, int, str]] = {
     "no name": (BOUNDARY, b"--b\r\nContent-Disposition: form-data\r\n\r\n1\r\n--b--", 400, "a part has no name"),
     "no file": (BOUNDARY, part("filename", "a") + b"--b--", 422, "file is required"),
     "a file without a name": (BOUNDARY, part("file", "a") + b"--b--", 422, "give its part a filename"),
-    "metadata that is no JSON": (
+    "metadata that is not JSON": (
         BOUNDARY,
         FILE + part("metadata", '{"a":') + b"--b--",
         422,
         "metadata cannot be read as JSON: it ends too early",
     ),
-    "metadata that is no object": (
+    "metadata that is not an object": (
         BOUNDARY,
         FILE + part("metadata", "5") + b"--b--",
         422,
@@ -352,7 +353,7 @@ async def test_a_number_too_large_is_named_in_its_place(tenant: Tenant, number: 
     content = b'{"metadata": {"a": [0, {"b": %s}], "c": 1.5}}' % number.encode()
     answer = await tenant.post("/conversations", content=content, headers=headers)
     assert faults(problem(answer, 422)) == {
-        "metadata.a[1].b": "metadata.a[1].b must be a number from -2^63 to 2^63 (some 9.2e18); "
+        "metadata.a[1].b": "metadata.a[1].b must be a number from -2^63 to 2^63 (about 9.2e18); "
         "send a larger one as a string"
     }
 

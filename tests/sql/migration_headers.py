@@ -21,7 +21,7 @@ _KEYS = {
     "Lock": "which lock on which table, and for how long",
     "On 10M rows": "how long it takes where its table has ten million rows",
     "Serves": "the statements that need it: folder/name, folder/*, …; or all",
-    "Rollback loses": "what is gone when it is taken back",
+    "Rollback loses": "what a rollback loses",
     "depends": "the id of the migration before it",
     "transactional": "false, for an index that is built concurrently",
 }

@@ -105,7 +105,7 @@ def _name_faults(folder: Path) -> Iterator[Fault]:
                 folder / name, 1, "a migration is named 0001.what_it_is.sql, its way back 0001.what_it_is.rollback.sql"
             )
         elif match["rollback"] and name.replace(".rollback.", ".") not in names:
-            yield Fault(folder / name, 1, "there is no migration that this takes back")
+            yield Fault(folder / name, 1, "there is no migration for this rollback")
         elif not match["rollback"] and name.replace(".sql", ".rollback.sql") not in names:
             yield Fault(folder / name, 1, f"there is no way back: {name.replace('.sql', '.rollback.sql')} is missing")
     numbers = [int(name[:4]) for name in names if _NAME.match(name) and ".rollback." not in name]

@@ -73,7 +73,7 @@ def sql_faults(path: Path, source: str, allowed: set[str]) -> list[Fault]:
             faults.append(Fault(path, line, f"SQL text in Python: {text.strip()[:60]!r}; put it into sql/"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _runs_text(node):
-            faults.append(Fault(path, node.lineno, "this runs a text that is no file of sql/"))
+            faults.append(Fault(path, node.lineno, "this runs a text that is not a file of sql/"))
     return faults
 
 

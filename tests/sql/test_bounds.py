@@ -62,7 +62,7 @@ FAULTS = {
     "a table made by the way": ("select d.id\n", "select d.id into copied\n", "SELECT INTO"),
     "a session's setting": ("select d.id", "select set_config('hnsw.ef_search', '9', false)", "changes the session"),
     "SQL in a string": ("select d.id", "select query_to_xml('select 1', true, true, '')", "nobody can read here"),
-    "a lock for good": ("select d.id", "select pg_advisory_lock(1)", "does not end"),
+    "a lock without an end": ("select d.id", "select pg_advisory_lock(1)", "does not end"),
     "a syntax error": ("order by", "oder by", "syntax error"),
     "a table that nobody made": ("documents", "secrets", "no table secrets"),
     "no tenant": ("where d.user_id = $1::uuid", "where $1::uuid is not null", "not tied to the tenant"),

@@ -199,7 +199,7 @@ def test_the_tables_and_statements_in_a_header_are_checked(root: Path, good: str
     ("old", "new", "message"),
     [
         ("0004.documents.rollback.sql", None, "0004.documents.rollback.sql is missing"),
-        ("0004.documents.sql", None, "no migration that this takes back"),
+        ("0004.documents.sql", None, "no migration for this rollback"),
         ("0004.documents.sql", "0003.documents.sql", "each is given once"),
         ("0004.documents.sql", "documents.sql", "a migration is named"),
     ],

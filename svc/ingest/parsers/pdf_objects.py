@@ -87,7 +87,7 @@ class DrawnPage:
                 self.texts.append(text.box._replace(order=len(self.texts)))
 
     def remove_unseen(self) -> bool:
-        """Take the texts that nobody can see off the page, and return whether there were any but those of layers.
+        """Remove invisible texts from the page, and return whether there were any except those of layers.
 
         The invisible text above an image stays: it is the recognized text of a scanned page.
         """

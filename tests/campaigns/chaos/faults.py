@@ -268,7 +268,7 @@ async def _hole(scene: Scene, seconds: float) -> None:
         scene.proxy.heal()
 
 
-@_fault("connections lost without a word")
+@_fault("silently lost connections")
 async def _lose(scene: Scene, chance: random.Random) -> None:
     with scene.database_disturbed():
         scene.proxy.lose()
@@ -298,7 +298,7 @@ async def _drop(scene: Scene, chance: random.Random, text: str, counter: str) ->
 
 
 async def _end_lost(scene: Scene) -> None:
-    """End the connections that were lost without a word when PostgreSQL would: its keepalives do not reach behind the
+    """End the silently lost connections when PostgreSQL would do so: its keepalives do not reach beyond the
     proxy, and until then such a session holds its locks.
     """
     if any(link.is_lost for link in scene.proxy.links):
