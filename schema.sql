@@ -9,6 +9,38 @@ CREATE FUNCTION public.changed_keys(keys integer[], change integer) RETURNS inte
 
 COMMENT ON FUNCTION public.changed_keys(keys integer[], change integer) IS 'The keys, each XOR a number: the numbers of two tenants XOR each other turn keys of one into keys of the other.';
 
+CREATE TABLE public.collection_files (
+    user_id uuid NOT NULL,
+    collection_id uuid NOT NULL,
+    file_id uuid NOT NULL,
+    document_id uuid,
+    batch_id uuid,
+    seq uuid DEFAULT uuidv7() NOT NULL,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    is_cancelled boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    left_at timestamp with time zone,
+    CONSTRAINT collection_files_attributes_object CHECK ((jsonb_typeof(attributes) = 'object'::text))
+)
+WITH (fillfactor='85');
+
+COMMENT ON COLUMN public.collection_files.file_id IS 'The id that the document has, or had.';
+
+COMMENT ON COLUMN public.collection_files.document_id IS 'Null: the file was deleted, or taken out of the collection.';
+
+COMMENT ON COLUMN public.collection_files.seq IS 'The order in which files were added.';
+
+COMMENT ON COLUMN public.collection_files.is_cancelled IS 'Whether its batch was cancelled before the file was read: it is not searched in this collection.';
+
+COMMENT ON COLUMN public.collection_files.left_at IS 'When it left; null: it is there, or it was deleted and the sweep has not seen that yet.';
+
+CREATE FUNCTION public.collection_file_matches(collections uuid[], documents uuid[], attributes text, file public.collection_files) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (((file).collection_id = ANY (collections)) AND ((file).document_id IS NOT NULL) AND (NOT (file).is_cancelled) AND ((documents IS NULL) OR ((file).file_id = ANY (documents))) AND ((attributes IS NULL) OR jsonb_path_match((file).attributes, (attributes)::jsonpath, '{}'::jsonb, true)));
+
+COMMENT ON FUNCTION public.collection_file_matches(collections uuid[], documents uuid[], attributes text, file public.collection_files) IS 'Whether a file is in one of some collections, is not cancelled and has not left it, and passes the limits to documents and to attributes, a jsonpath predicate; each of these is null where there is none. The planner inlines the function, so its conditions can use indexes.';
+
 CREATE TABLE public.conversations (
     user_id uuid NOT NULL,
     id uuid DEFAULT uuidv7() NOT NULL,
@@ -94,6 +126,58 @@ CREATE FUNCTION public.document_matches(tenant uuid, filters jsonb, document pub
     RETURN ((((filters ->> 'metadata'::text) IS NULL) OR (((document).metadata @> (filters -> 'metadata'::text)) AND (public.tenant_metadata((document).user_id, (document).metadata) @> public.tenant_metadata(tenant, (filters -> 'metadata'::text))))) AND (((filters ->> 'file_types'::text) IS NULL) OR ((filters -> 'file_types'::text) ? (document).file_type)) AND (((filters ->> 'uploaded_after'::text) IS NULL) OR ((document).created_at >= to_timestamp(((filters ->> 'uploaded_after'::text))::double precision))) AND (((filters ->> 'uploaded_before'::text) IS NULL) OR ((document).created_at < to_timestamp(((filters ->> 'uploaded_before'::text))::double precision))) AND (((filters ->> 'path'::text) IS NULL) OR jsonb_path_match((document).metadata, ((filters ->> 'path'::text))::jsonpath, CASE WHEN ((filters ->> 'has_fields'::text) IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('id', COALESCE((document).file_id, (document).id), 'filename', (document).filename, 'file_type', (document).file_type, 'file_size', (document).file_size, 'status', (document).status, 'created_at', ((EXTRACT(epoch FROM (document).created_at) * (1000000)::numeric))::bigint, 'updated_at', ((EXTRACT(epoch FROM (document).updated_at) * (1000000)::numeric))::bigint) END, true)));
 
 COMMENT ON FUNCTION public.document_matches(tenant uuid, filters jsonb, document public.documents) IS 'Whether a document passes the filters of a search, a JSON object with a member for each filter: metadata, file_types, uploaded_after, uploaded_before, and path, a jsonpath predicate on the metadata, in which $filename and the like are the fields of the document if has_fields is there. Timestamps are seconds since 1970, and in variables microseconds: the planner converts these, while text, whose meaning depends on settings of the session, would be converted for each row. A member that is missing or null lets every document pass, and so do filters that are null. The planner inlines the function, so its conditions can use indexes.';
+
+CREATE TABLE public.collections (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    name text,
+    description text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    chunking jsonb,
+    expires_after_s bigint,
+    last_active_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    expired_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT collections_chunking_object CHECK ((jsonb_typeof(chunking) = 'object'::text)),
+    CONSTRAINT collections_description_length CHECK ((char_length(description) <= 1000)),
+    CONSTRAINT collections_expires_after_positive CHECK ((expires_after_s > 0)),
+    CONSTRAINT collections_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT collections_name_length CHECK ((char_length(name) <= 255))
+)
+WITH (fillfactor='85');
+
+COMMENT ON COLUMN public.collections.chunking IS 'How the client wants its files to be split; null: as the service does.';
+
+COMMENT ON COLUMN public.collections.expires_at IS 'last_active_at and expires_after_s later, written with them so that an index has it; null: never.';
+
+COMMENT ON COLUMN public.collections.expired_at IS 'When the sweep emptied the collection; null: it has not.';
+
+CREATE FUNCTION public.has_not_expired(collection public.collections) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (((collection).expires_at IS NULL) OR ((collection).expires_at > now()));
+
+COMMENT ON FUNCTION public.has_not_expired(collection public.collections) IS 'Whether a collection can be used and searched: it does not expire, or not yet. The planner inlines it.';
+
+CREATE TABLE public.collection_readers (
+    user_id uuid NOT NULL,
+    collection_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    reader_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT collection_readers_not_owner CHECK ((reader_id <> user_id))
+);
+
+COMMENT ON TABLE public.collection_readers IS 'Who may read a collection beside its owner.';
+
+COMMENT ON COLUMN public.collection_readers.reader_id IS 'Null: everyone.';
+
+CREATE FUNCTION public.is_shared_with(reader uuid, share public.collection_readers) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((share).reader_id = reader) OR ((share).reader_id IS NULL));
+
+COMMENT ON FUNCTION public.is_shared_with(reader uuid, share public.collection_readers) IS 'Whether a share is given to a user, or to everyone. It is valid as long as its collection has_not_expired. The planner inlines the function, so its conditions can use indexes.';
 
 CREATE FUNCTION public.json_merge_patch(target jsonb, patch jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -223,72 +307,6 @@ CREATE TABLE public.chunks (
 COMMENT ON COLUMN public.chunks.content_hash IS 'The first 16 bytes of the SHA-256 of the text that was embedded: the headings above the chunk, and its content. A worker finds the vector of an equal text by it.';
 
 COMMENT ON COLUMN public.chunks.metadata IS 'Where the chunk is from: the headings above it (heading), its place in the document''s text in characters (start, end), how many characters at its beginning and end are repeated from elsewhere (added), and its place in the file, such as page.';
-
-CREATE TABLE public.collection_files (
-    user_id uuid NOT NULL,
-    collection_id uuid NOT NULL,
-    file_id uuid NOT NULL,
-    document_id uuid,
-    batch_id uuid,
-    seq uuid DEFAULT uuidv7() NOT NULL,
-    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
-    is_cancelled boolean DEFAULT false NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    left_at timestamp with time zone,
-    CONSTRAINT collection_files_attributes_object CHECK ((jsonb_typeof(attributes) = 'object'::text))
-)
-WITH (fillfactor='85');
-
-COMMENT ON COLUMN public.collection_files.file_id IS 'The id that the document has, or had.';
-
-COMMENT ON COLUMN public.collection_files.document_id IS 'Null: the file was deleted, or taken out of the collection.';
-
-COMMENT ON COLUMN public.collection_files.seq IS 'The order in which files were added.';
-
-COMMENT ON COLUMN public.collection_files.is_cancelled IS 'Whether its batch was cancelled before the file was read: it is not searched in this collection.';
-
-COMMENT ON COLUMN public.collection_files.left_at IS 'When it left; null: it is there, or it was deleted and the sweep has not seen that yet.';
-
-CREATE TABLE public.collection_readers (
-    user_id uuid NOT NULL,
-    collection_id uuid NOT NULL,
-    id uuid DEFAULT uuidv7() NOT NULL,
-    reader_id uuid,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT collection_readers_not_owner CHECK ((reader_id <> user_id))
-);
-
-COMMENT ON TABLE public.collection_readers IS 'Who may read a collection beside its owner.';
-
-COMMENT ON COLUMN public.collection_readers.reader_id IS 'Null: everyone.';
-
-CREATE TABLE public.collections (
-    user_id uuid NOT NULL,
-    id uuid DEFAULT uuidv7() NOT NULL,
-    name text,
-    description text,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    chunking jsonb,
-    expires_after_s bigint,
-    last_active_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone,
-    expired_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT collections_chunking_object CHECK ((jsonb_typeof(chunking) = 'object'::text)),
-    CONSTRAINT collections_description_length CHECK ((char_length(description) <= 1000)),
-    CONSTRAINT collections_expires_after_positive CHECK ((expires_after_s > 0)),
-    CONSTRAINT collections_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT collections_name_length CHECK ((char_length(name) <= 255))
-)
-WITH (fillfactor='85');
-
-COMMENT ON COLUMN public.collections.chunking IS 'How the client wants its files to be split; null: as the service does.';
-
-COMMENT ON COLUMN public.collections.expires_at IS 'last_active_at and expires_after_s later, written with them so that an index has it; null: never.';
-
-COMMENT ON COLUMN public.collections.expired_at IS 'When the sweep emptied the collection; null: it has not.';
 
 CREATE TABLE public.conversation_documents (
     user_id uuid NOT NULL,

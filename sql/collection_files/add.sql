@@ -25,7 +25,7 @@
 with held as materialized (
     select c.id
     from collections as c
-    where c.user_id = $1::uuid and c.id = $2::uuid and (c.expires_at is null or c.expires_at > now())
+    where c.user_id = $1::uuid and c.id = $2::uuid and has_not_expired(c)
     for no key update
 ),
 

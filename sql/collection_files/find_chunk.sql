@@ -11,7 +11,7 @@ inner join collections as c
     on
         c.user_id = $1::uuid
         and c.id = $2::uuid
-        and (c.expires_at is null or c.expires_at > now())
+        and has_not_expired(c)
 inner join collection_files as f
     on
         f.user_id = $1::uuid

@@ -20,4 +20,4 @@ inner join collection_files as f
 where
     c.user_id = $1::uuid
     and c.id = $2::uuid
-    and (c.expires_at is null or c.expires_at > now());
+    and has_not_expired(c);

@@ -12,7 +12,7 @@
 with owners as materialized (
     select distinct p.user_id
     from collection_readers as p
-    where (p.reader_id = $1::uuid or p.reader_id is null) and p.user_id <> $1::uuid
+    where is_shared_with($1::uuid, p) and p.user_id <> $1::uuid
 ),
 
 held as materialized (
@@ -39,23 +39,14 @@ cross join
     lateral (
         select p.id
         from collection_readers as p
+        inner join collections as c on p.user_id = c.user_id and p.collection_id = c.id
         where
             f.user_id = p.user_id
             and f.collection_id = p.collection_id
-            and (p.reader_id = $1::uuid or p.reader_id is null)
+            and is_shared_with($1::uuid, p)
+            and has_not_expired(c)
         order by p.id
         limit 1
     ) as r
-cross join
-    lateral (
-        select c.id
-        from collections as c
-        where
-            f.user_id = c.user_id
-            and f.collection_id = c.id
-            and (c.expires_at is null or c.expires_at > now())
-        order by c.id
-        limit 1
-    ) as e
 order by k.id, r.id
 limit $3::int;

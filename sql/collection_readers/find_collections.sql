@@ -21,14 +21,14 @@ inner join
         where
             r.user_id = c.user_id
             and r.collection_id = c.id
-            and (c.expires_at is null or c.expires_at > now())
+            and has_not_expired(c)
         order by c.id
         limit 1
     ) as e
     on r.collection_id = e.id
 left join tenant_totals as t on r.user_id = t.user_id
 where
-    (r.reader_id = $1::uuid or r.reader_id is null)
+    is_shared_with($1::uuid, r)
     and r.collection_id = any($2::uuid[])
 order by r.collection_id, r.id
 limit $3::int;

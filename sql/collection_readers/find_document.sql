@@ -29,11 +29,11 @@ inner join
         where
             r.user_id = c.user_id
             and r.collection_id = c.id
-            and (c.expires_at is null or c.expires_at > now())
+            and has_not_expired(c)
         order by c.id
         limit 1
     ) as e
     on r.collection_id = e.id
-where r.reader_id = $1::uuid or r.reader_id is null
+where is_shared_with($1::uuid, r)
 order by r.id
 limit 1;

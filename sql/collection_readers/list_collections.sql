@@ -15,7 +15,7 @@ with shared as (
         r.collection_id
     from collection_readers as r
     where
-        (r.reader_id = $1::uuid or r.reader_id is null)
+        is_shared_with($1::uuid, r)
         and ($2::uuid is null or r.collection_id < $2::uuid)
     order by r.collection_id desc, r.id asc
 )
@@ -57,7 +57,7 @@ inner join
         where
             s.user_id = o.user_id
             and s.collection_id = o.id
-            and (o.expires_at is null or o.expires_at > now())
+            and has_not_expired(o)
         order by o.id
         limit 1
     ) as c

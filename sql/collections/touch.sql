@@ -14,7 +14,7 @@ with due as materialized (
         c.user_id = $1::uuid
         and c.id = any($2::uuid[])
         and c.last_active_at < now() - least(interval '1 second', c.expires_after_s * interval '0.1 second')
-        and (c.expires_at is null or c.expires_at > now())
+        and has_not_expired(c)
     order by c.id
     for no key update skip locked
 ),
@@ -31,6 +31,6 @@ from collections as c
 where
     c.user_id = $1::uuid
     and c.id = any($2::uuid[])
-    and (c.expires_at is null or c.expires_at > now())
+    and has_not_expired(c)
 order by c.id
 limit $3::int;

@@ -32,9 +32,7 @@ with chosen as materialized (
                 from collection_files as f
                 where
                     f.user_id = $1::uuid
-                    and f.collection_id = any($5::uuid[])
-                    and f.document_id is not null
-                    and not f.is_cancelled
+                    and collection_file_matches($5::uuid[], null, null, f)
             )
         )
     order by d.id

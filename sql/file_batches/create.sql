@@ -9,5 +9,5 @@ select
     c.user_id,
     c.id as collection_id
 from collections as c
-where c.user_id = $1::uuid and c.id = $2::uuid and (c.expires_at is null or c.expires_at > now())
+where c.user_id = $1::uuid and c.id = $2::uuid and has_not_expired(c)
 returning b.id, b.created_at;

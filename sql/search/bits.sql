@@ -51,14 +51,7 @@ with candidates as materialized (
                     from collection_files as f
                     where
                         f.user_id = $1::uuid
-                        and f.collection_id = any($8::uuid[])
-                        and f.document_id is not null
-                        and not f.is_cancelled
-                        and ($6::uuid[] is null or f.file_id = any($6::uuid[]))
-                        and (
-                            $9::text is null
-                            or jsonb_path_match(f.attributes, $9::text::jsonpath, '{}', true)
-                        )
+                        and collection_file_matches($8::uuid[], $6::uuid[], $9::text, f)
                 )
             )
         )

@@ -59,14 +59,7 @@ with nearest as (
                     from collection_files as f
                     where
                         f.user_id = $1::uuid
-                        and f.collection_id = any($7::uuid[])
-                        and f.document_id is not null
-                        and not f.is_cancelled
-                        and ($5::uuid[] is null or f.file_id = any($5::uuid[]))
-                        and (
-                            $8::text is null
-                            or jsonb_path_match(f.attributes, $8::text::jsonpath, '{}', true)
-                        )
+                        and collection_file_matches($7::uuid[], $5::uuid[], $8::text, f)
                 )
             )
         )

@@ -44,11 +44,7 @@ collected as materialized (
     from collection_files as f
     where
         f.user_id = $1::uuid
-        and f.collection_id = any($15::uuid[])
-        and f.document_id is not null
-        and not f.is_cancelled
-        and ($13::uuid[] is null or f.file_id = any($13::uuid[]))
-        and ($16::text is null or jsonb_path_match(f.attributes, $16::text::jsonpath, '{}', true))
+        and collection_file_matches($15::uuid[], $13::uuid[], $16::text, f)
 ),
 
 phrased as materialized (

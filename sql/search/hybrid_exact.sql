@@ -46,11 +46,7 @@ collected as materialized (
     from collection_files as f
     where
         f.user_id = $1::uuid
-        and f.collection_id = any($14::uuid[])
-        and f.document_id is not null
-        and not f.is_cancelled
-        and ($12::uuid[] is null or f.file_id = any($12::uuid[]))
-        and ($15::text is null or jsonb_path_match(f.attributes, $15::text::jsonpath, '{}', true))
+        and collection_file_matches($14::uuid[], $12::uuid[], $15::text, f)
 ),
 
 phrased as materialized (

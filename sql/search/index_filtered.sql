@@ -45,11 +45,7 @@ with allowed as materialized (
                 from collection_files as f
                 where
                     f.user_id = $1::uuid
-                    and f.collection_id = any($9::uuid[])
-                    and f.document_id is not null
-                    and not f.is_cancelled
-                    and ($7::uuid[] is null or f.file_id = any($7::uuid[]))
-                    and ($10::text is null or jsonb_path_match(f.attributes, $10::text::jsonpath, '{}', true))
+                    and collection_file_matches($9::uuid[], $7::uuid[], $10::text, f)
             )
         )
 ),

@@ -38,11 +38,7 @@ collected as materialized (
     from collection_files as f
     where
         f.user_id = $1::uuid
-        and f.collection_id = any($10::uuid[])
-        and f.document_id is not null
-        and not f.is_cancelled
-        and ($8::uuid[] is null or f.file_id = any($8::uuid[]))
-        and ($11::text is null or jsonb_path_match(f.attributes, $11::text::jsonpath, '{}', true))
+        and collection_file_matches($10::uuid[], $8::uuid[], $11::text, f)
 ),
 
 phrased as materialized (

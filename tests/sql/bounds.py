@@ -35,7 +35,10 @@ _COLLECTING = {
 }  # fmt: skip
 _SESSION_LOCK = "it holds a lock until the session ends, and a session of the pool does not end"
 # The planner inlines these functions, so a whole row means only the columns that the function names.
-_TAKE_ROWS = {"document_matches", "conversation_matches", "message_matches"}
+_TAKE_ROWS = {
+    "document_matches", "conversation_matches", "message_matches", "collection_file_matches", "has_not_expired",
+    "is_shared_with",
+}  # fmt: skip
 # The effect of this call ends with the transaction, and no result depends on it.
 _PLANS_ONCE = "set_config('plan_cache_mode', 'force_generic_plan', TRUE)"
 # These functions have effects outside the statement's text, or change the session that the next request uses.
