@@ -2,9 +2,9 @@
 --   member of its own; the rest is a jsonpath, which is a value that is bound like any other.
 -- Lock: none on tables.
 -- On 10M rows: milliseconds.
--- Serves: search/exact, search/bits, search/index_filtered, documents/delete_many, documents/retry_many,
---   documents/list_matching, documents/count_matching,
---   conversations/list_matching, conversations/count_matching
+-- Serves: search/exact, search/bits, search/index_filtered, documents/hold_matching, documents/retry_many,
+--   documents/list_matching, documents/count_matching, conversations/list_matching,
+--   conversations/count_matching
 -- Rollback loses: nothing.
 -- depends: 0011.terms
 create or replace function document_matches(tenant uuid, filters jsonb, document documents) returns boolean

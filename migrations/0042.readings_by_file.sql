@@ -3,12 +3,12 @@
 -- Lock: SHARE UPDATE EXCLUSIVE on documents, then on document_contents: reads and writes go on.
 -- On 10M rows: about ten seconds.
 -- Serves: collection_files/add, collection_files/hold, collection_files/list_of_document,
---   collection_files/list_split, collection_files/remove, collections/delete, collections/empty_expired,
---   doctor/left_over, doctor/wrong_chunk_totals, documents/delete, documents/delete_expired,
---   documents/delete_many, documents/drop_readings, documents/erase_left_over, documents/list_left_over,
---   documents/list_readings, documents/merge_metadata_many, documents/put_content, documents/retry,
---   documents/retry_many, documents/update, import/hide_readings, ingest/complete, ingest/replace,
---   users/erase_documents, users/hold, users/list_left_over
+--   collection_files/list_split, collection_files/remove, collections/empty, doctor/left_over,
+--   doctor/wrong_chunk_totals, documents/delete, documents/erase_left_over, documents/find_readings,
+--   documents/hold_expired, documents/hold_matching, documents/list_left_over, documents/list_readings,
+--   documents/merge_metadata_many, documents/put_content, documents/retry, documents/retry_many,
+--   documents/update, import/hide_readings, ingest/complete, ingest/replace, users/erase_documents,
+--   users/hold, users/list_left_over
 -- Rollback loses: nothing.
 -- depends: 0041.readings_validated
 -- transactional: false

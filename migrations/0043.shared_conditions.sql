@@ -7,7 +7,7 @@
 --   collection_readers/find_collections, collection_readers/find_document,
 --   collection_readers/list_collections, collection_files/add, collection_files/find_chunk,
 --   collection_files/find_document, collections/touch, file_batches/create, documents/count_matching,
---   documents/delete_many, documents/list_matching, documents/retry_many, search/bits, search/exact,
+--   documents/hold_matching, documents/list_matching, documents/retry_many, search/bits, search/exact,
 --   search/hybrid_bits, search/hybrid_exact, search/index_filtered, search/keyword
 -- Rollback loses: nothing.
 -- depends: 0042.readings_by_file

@@ -17,6 +17,9 @@ ERASED_MESSAGES = 10_000
 REPLACED_DOCUMENTS = 1_000
 """Older documents with the same name that one statement deletes."""
 
+DELETED_READINGS = 1_000
+"""Further readings of transferred documents that one statement deletes."""
+
 TRANSFERRED_CHUNKS = 1_000
 """Chunks that one statement transfers to another user. An index of the receiver takes milliseconds for each."""
 

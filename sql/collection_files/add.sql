@@ -6,7 +6,7 @@
 -- meanwhile. Where another collection has the document with chunks of other sizes, the file gets a further
 -- reading with those asked for, or the one that it has; chunk_sizes null stands for those of the service
 -- then, and chunks as they are suit where it is absent. A reading that no collection has any more is
--- erased (documents/delete_expired). The collection is locked first, so that two requests never wait for
+-- erased (documents/hold_expired). The collection is locked first, so that two requests never wait for
 -- each other's files, then the documents. No row: the collection does not exist or has expired, or one of
 -- the documents does not exist or may not be added, or cannot get other chunk_sizes
 -- (collection_files/list_split), or a reading was erased just now. A document that leaves the collection

@@ -1,7 +1,7 @@
 -- collection_files/remove :exec
 -- Takes a file out of a collection. The file itself stays. Its row stays too for a day, without the
 -- document, so that a page of the list can begin after it. Its reading is erased, unless another
--- collection has it (documents/delete_expired).
+-- collection has it (documents/hold_expired).
 -- $1 user_id       uuid  the tenant
 -- $2 collection_id uuid
 -- $3 document_id   uuid

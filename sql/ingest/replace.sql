@@ -1,90 +1,49 @@
--- ingest/replace :value
--- In the transaction that stores a document: deletes the oldest of the documents that it replaces, with
--- their jobs, and subtracts them from the tenant's totals, as documents/delete_many does; repeat it while
--- it deletes `max_rows`. Conversations and collections that contained one of them contain this document
--- instead, with the attributes of the newest, and in chunks of the sizes that it had there: if those of this
--- document are others, it gets a further reading, for at most 16 sizes, which is queued to be read.
--- ingest/complete has already locked them, except those that were added in the meantime. Their further
--- readings are deleted with them.
+-- ingest/replace :many
+-- In the transaction that stores a document: locks the oldest of the documents that it replaces, and lets
+-- conversations and collections that contain one of them contain this document instead, with the attributes
+-- of the newest, and in chunks of the sizes that it had there: if those of this document are others, it gets
+-- a further reading, for at most 16 sizes, which is queued to be read. Returns them for documents/delete;
+-- repeat both while `max_rows` are returned. ingest/complete has already locked them, except those that were
+-- added in the meantime.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 max_rows    int   1..1000
--- $4 max_parts   int8  chunks, and 2,000s of bytes, that are erased at once
--- returns: deleted int8
+-- returns: id uuid
 -- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx,
---   conversations_pkey, document_contents_pkey, ingestion_jobs_pkey, tenant_totals_pkey,
---   collection_files_document_idx, collections_pkey, documents_readings_idx, collection_files_pkey
--- length: a document, its bytes, its job, its conversations, its collections and the counts change together
+--   conversations_pkey, collection_files_document_idx, collections_pkey, documents_readings_idx,
+--   collection_files_pkey
+-- length: the document's conversations, its collections and its further readings change together
 -- plan: generic
 with chosen as materialized (
-    select o.id
+    select
+        o.id,
+        o.chunk_sizes
     from documents as n
     inner join documents as o on o.user_id = $1::uuid and n.replaces = o.filename and n.id > o.id
     where n.user_id = $1::uuid and n.id = $2::uuid and o.file_id is null
     order by o.id
     limit $3::int
+    for update of o
 ),
 
-readings as (
-    delete from documents as d
-    using chosen as c
-    where d.user_id = $1::uuid and d.file_id = c.id
-    returning d.id, d.chunk_count, d.chunk_sizes
-),
-
-replaced as (
-    delete from documents as o
-    using chosen as c
-    where o.user_id = $1::uuid and o.id = c.id
-    returning o.id, o.chunk_count, o.file_size, o.chunk_sizes
-),
-
-gone as (
+outdated as (
     select
-        d.id,
-        d.chunk_count,
-        d.file_size,
-        d.chunk_sizes,
-        1 as documents
-    from replaced as d
+        c.id,
+        c.chunk_sizes
+    from chosen as c
     union all
     select
-        r.id,
-        r.chunk_count,
-        0 as file_size,
-        r.chunk_sizes,
-        0 as documents
-    from readings as r
-),
-
-weighed as (
-    select
         d.id,
-        sum(d.chunk_count + d.file_size / 2000) over (
-            order by d.chunk_count + d.file_size / 2000, d.id
-            rows between unbounded preceding and current row
-        ) as parts
-    from gone as d
-),
-
-erased as (
-    delete from document_contents as b
-    using weighed as w
-    where b.user_id = $1::uuid and b.document_id = w.id and w.parts <= $4::int8
-),
-
-left_over as (
-    update document_contents as b
-    set removed_at = now()
-    from weighed as w
-    where b.user_id = $1::uuid and b.document_id = w.id and w.parts > $4::int8
+        d.chunk_sizes
+    from chosen as c
+    inner join documents as d on d.user_id = $1::uuid and c.id = d.file_id
 ),
 
 scoped as (
     select
         c.id,
         s.document_id
-    from replaced as r
+    from chosen as r
     inner join conversation_documents as s on s.user_id = $1::uuid and r.id = s.document_id
     inner join conversations as c on c.user_id = $1::uuid and s.conversation_id = c.id
     for key share of c
@@ -106,7 +65,7 @@ collected as materialized (
         f.file_id,
         f.attributes,
         r.chunk_sizes
-    from gone as r
+    from outdated as r
     inner join collection_files as f on f.user_id = $1::uuid and r.id = f.document_id
     inner join collections as c on c.user_id = $1::uuid and f.collection_id = c.id
     where not f.is_cancelled
@@ -245,31 +204,9 @@ recollected as (
     where (select count(*) from queued) >= 0
     order by w.collection_id
     on conflict do nothing
-),
-
-unqueued as (
-    delete from ingestion_jobs as j
-    using gone as r
-    where j.user_id = $1::uuid and j.document_id = r.id
-    returning j.document_id
-),
-
-uncounted as (
-    insert into tenant_totals as t (user_id, chunk_count, document_count, byte_count)
-    select
-        $1::uuid as user_id,
-        sum(r.chunk_count) as chunk_count,
-        sum(r.documents) as document_count,
-        sum(r.file_size) as byte_count
-    from gone as r
-    where (select count(*) from unqueued) >= 0
-    having count(r.id) > 0
-    on conflict (user_id) do update
-        set
-            chunk_count = t.chunk_count - excluded.chunk_count,
-            document_count = greatest(0, t.document_count - excluded.document_count),
-            byte_count = greatest(0, t.byte_count - excluded.byte_count)
 )
 
-select count(r.id) as deleted
-from replaced as r;
+select c.id
+from chosen as c
+order by c.id
+limit $3::int;

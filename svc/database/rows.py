@@ -747,6 +747,14 @@ class DocumentsEraseLeftOver(Row):
     document_contents: int = column("document_contents")
 
 
+class DocumentsFindReadings(Row):
+    """A row of `documents/find_readings`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+
+
 class DocumentsHold(Row):
     """A row of `documents/hold`."""
 
@@ -755,6 +763,22 @@ class DocumentsHold(Row):
     id: UUID = column("id")
     chunk_count: int = column("chunk_count")
     file_size: int = column("file_size")
+
+
+class DocumentsHoldExpired(Row):
+    """A row of `documents/hold_expired`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+
+
+class DocumentsHoldMatching(Row):
+    """A row of `documents/hold_matching`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
 
 
 class DocumentsListExpired(Row):
@@ -1105,6 +1129,14 @@ class IngestKnownVectors(Row):
 
     content_hash: UUID = column("content_hash")
     embedding: HalfVector = column("embedding")
+
+
+class IngestReplace(Row):
+    """A row of `ingest/replace`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
 
 
 class IngestStart(Row):
@@ -2344,9 +2376,12 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "documents/content": DocumentsContent,
     "documents/create": DocumentsGet,
     "documents/erase_left_over": DocumentsEraseLeftOver,
+    "documents/find_readings": DocumentsFindReadings,
     "documents/find_same": DocumentsGet,
     "documents/get": DocumentsGet,
     "documents/hold": DocumentsHold,
+    "documents/hold_expired": DocumentsHoldExpired,
+    "documents/hold_matching": DocumentsHoldMatching,
     "documents/list": DocumentsGet,
     "documents/list_by_status": DocumentsGet,
     "documents/list_expired": DocumentsListExpired,
@@ -2383,6 +2418,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "ingest/claim": IngestClaim,
     "ingest/complete": IngestComplete,
     "ingest/known_vectors": IngestKnownVectors,
+    "ingest/replace": IngestReplace,
     "ingest/start": IngestStart,
     "items/get": ItemsList,
     "items/list": ItemsList,

@@ -101,14 +101,20 @@ async def _erase(transaction: Transaction, job: Job, count: int) -> None:
 async def _replace(transaction: Transaction, job: Job) -> None:
     """Delete the documents that this one replaces, some at a time."""
     while True:
-        deleted = await transaction.value(
+        replaced = await transaction.many(
             "ingest/replace",
             user_id=job.user_id,
             document_id=job.document_id,
             max_rows=batches.REPLACED_DOCUMENTS,
-            max_parts=batches.ERASED_PARTS,
         )
-        if deleted < batches.REPLACED_DOCUMENTS:
+        if replaced:
+            await transaction.exec(
+                "documents/delete",
+                user_id=job.user_id,
+                document_ids=[row.id for row in replaced],
+                max_parts=batches.ERASED_PARTS,
+            )
+        if len(replaced) < batches.REPLACED_DOCUMENTS:
             return
 
 

@@ -52,12 +52,20 @@ async def sweep_documents(database: Database) -> int:
     rows = await database.many("documents/list_expired", max_rows=_EXPIRED_AT_ONCE)
     deleted = 0
     for user_id, documents in _by_tenant(rows).items():
-        deleted += await database.value(
-            "documents/delete_expired",
-            user_id=user_id,
-            document_ids=[row.id for row in documents],
-            max_parts=batches.ERASED_PARTS,
-        )
+        async with database.transaction() as transaction:
+            held = await transaction.many(
+                "documents/hold_expired",
+                user_id=user_id,
+                document_ids=[row.id for row in documents],
+                max_rows=len(documents),
+            )
+            deleted += await transaction.exec(
+                "documents/delete",
+                user_id=user_id,
+                document_ids=[row.id for row in held],
+                max_parts=batches.ERASED_PARTS,
+                with_readings=True,
+            )
     _note("documents", deleted)
     return deleted
 
@@ -100,9 +108,14 @@ async def sweep_collections(database: Database) -> int:
     rows = await database.many("collections/list_expired", max_rows=_EXPIRED_AT_ONCE)
     emptied = 0
     for row in rows:
-        emptied += await database.value(
-            "collections/empty_expired", user_id=row.user_id, collection_id=row.id, max_rows=batches.EMPTIED_FILES
+        count = await database.value(
+            "collections/empty",
+            user_id=row.user_id,
+            collection_id=row.id,
+            max_rows=batches.EMPTIED_FILES,
+            is_sweep=True,
         )
+        emptied += count or 0
     _note("files of collections", emptied)
     return emptied
 

@@ -111,16 +111,23 @@ async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDelete
     _check(filters)
     if body.metadata is not None:
         check_contained(body.metadata, "metadata")
-    deleted = await call.services.database.value(
-        "documents/delete_many",
-        user_id=call.principal.tenant,
-        document_ids=body.document_ids,
-        status=body.status,
-        filters=matching(filters),
-        collection_ids=body.collection_ids,
-        max_rows=MAX_DOCUMENTS,
-        max_parts=batches.ERASED_PARTS,
-    )
+    tenant = call.principal.tenant
+    async with call.services.database.transaction() as transaction:
+        held = await transaction.many(
+            "documents/hold_matching",
+            user_id=tenant,
+            document_ids=body.document_ids,
+            status=body.status,
+            filters=matching(filters),
+            collection_ids=body.collection_ids,
+            max_rows=MAX_DOCUMENTS,
+        )
+        deleted = await transaction.exec(
+            "documents/delete",
+            user_id=tenant,
+            document_ids=[row.id for row in held],
+            max_parts=batches.ERASED_PARTS,
+        )
     return DocumentsDeleted(deleted, _may_be_more(body.document_ids, deleted))
 
 

@@ -212,12 +212,19 @@ async def erase_collection(call: Call, collection_id: UUID) -> bool:
     tenant, is_deleted = call.principal.tenant, False
     while not is_deleted:
         async with call.services.database.transaction() as transaction:
-            found = await transaction.value(
+            emptied = await transaction.value(
+                "collections/empty",
+                user_id=tenant,
+                collection_id=collection_id,
+                max_rows=batches.EMPTIED_FILES,
+                is_sweep=False,
+            )
+            if emptied is None:
+                return False
+            is_deleted = emptied < batches.EMPTIED_FILES and await transaction.value(
                 "collections/delete", user_id=tenant, collection_id=collection_id, max_rows=batches.EMPTIED_FILES
             )
-            if found is None:
-                return False
-            if is_deleted := found:
+            if is_deleted:
                 await transaction.exec("keys/delete_of_collection", user_id=tenant, collection_id=collection_id)
     call.services.authenticator.forget(tenant)
     return True

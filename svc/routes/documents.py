@@ -247,7 +247,7 @@ async def delete_document(call: Call) -> None:
     async with unchanged(call, held, in_transaction=call.principal.collection_id is not None) as queries:
         await check_deletable(call, queries, document_id, "document")
         deleted = await queries.exec(
-            "documents/delete", user_id=tenant, document_id=document_id, max_parts=batches.ERASED_PARTS
+            "documents/delete", user_id=tenant, document_ids=[document_id], max_parts=batches.ERASED_PARTS
         )
     if not deleted:
         raise NotFoundError("there is no such document")

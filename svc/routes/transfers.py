@@ -13,7 +13,7 @@ from svc.access.references import find_user_id
 from svc.database.deadline import database_budget
 from svc.database.deadlocks import again_after_deadlock
 from svc.database.failures import ConstraintError
-from svc.database.queries import Database
+from svc.database.queries import Database, Transaction
 from svc.errors import ConflictError, InvalidRequestError, UnavailableError
 from svc.tenants.transfer import transfer_documents as transfer
 from svc.web.request import Call
@@ -73,9 +73,7 @@ async def _transferred(database: Database, giver: UUID, to_user: UUID, documents
             raise InvalidRequestError(
                 "document_ids contains an id that is not a document of this user", field="document_ids"
             )
-        await transaction.value(
-            "documents/drop_readings", user_id=giver, document_ids=documents, max_parts=batches.ERASED_PARTS
-        )
+        await _delete_readings(transaction, giver, documents)
         limits = await transaction.one("usage/quotas", user_id=to_user)
         if limits is None:
             raise _no_such_user()
@@ -89,6 +87,23 @@ async def _transferred(database: Database, giver: UUID, to_user: UUID, documents
         except ConstraintError as error:
             raise _refused(error) from None
     return DocumentsTransferred(documents=given[0], chunks=given[1])
+
+
+async def _delete_readings(transaction: Transaction, giver: UUID, documents: list[UUID]) -> None:
+    while True:
+        readings = await transaction.many(
+            "documents/find_readings", user_id=giver, document_ids=documents, max_rows=batches.DELETED_READINGS
+        )
+        if readings:
+            await transaction.exec(
+                "documents/delete",
+                user_id=giver,
+                document_ids=[row.id for row in readings],
+                max_parts=batches.ERASED_PARTS,
+                with_readings=True,
+            )
+        if len(readings) < batches.DELETED_READINGS:
+            return
 
 
 def _no_such_user() -> InvalidRequestError:

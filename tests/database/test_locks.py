@@ -92,7 +92,8 @@ async def test_deleting_a_document_waits_for_its_storing_and_then_deletes_all_ro
                 )
             ],
         )
-        deletion = asyncio.create_task(database.exec("documents/delete", **document, max_parts=100))
+        deleting = {"user_id": key["user_id"], "document_ids": [key["document_id"]], "max_parts": 100}
+        deletion = asyncio.create_task(database.exec_by_name("documents/delete", deleting))
         await waits_for_a_lock(observer)
         await transaction.exec("ingest/finish", user_id=key["user_id"], chunk_count=1, token_count=0, earlier_chunks=0)
 

@@ -56,8 +56,8 @@ async def test_exec_returns_the_number_of_changed_rows(database: Database) -> No
     user_id = await make_user(database)
     document_id = await make_document(database, user_id)
 
-    assert await database.exec("documents/delete", user_id=user_id, document_id=uuid4(), max_parts=100) == 0
-    assert await database.exec("documents/delete", user_id=user_id, document_id=document_id, max_parts=100) == 1
+    assert await database.exec("documents/delete", user_id=user_id, document_ids=[uuid4()], max_parts=100) == 0
+    assert await database.exec("documents/delete", user_id=user_id, document_ids=[document_id], max_parts=100) == 1
 
 
 async def test_copy_stores_every_row_with_its_vector(database: Database) -> None:

@@ -67,7 +67,7 @@ async def test_what_is_left_of_a_deleted_document_for_long_is_found(
 ) -> None:
     user = await make_user(database)
     document = await make_document(database, user)
-    await database.exec("documents/delete", user_id=user, document_id=document, max_parts=-1)
+    await database.exec("documents/delete", user_id=user, document_ids=[document], max_parts=-1)
     assert await fired() == {}
     await hand.execute("update document_contents set removed_at = now() - interval '20 minutes'")
     assert (await fired()).keys() == {"left-over"}

@@ -90,7 +90,7 @@ async def test_the_plans_of_a_transaction_that_stores_messages_are_kept(database
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("documents/delete", {"document_id": UUID(int=1), "max_parts": 100}),
+        ("documents/delete", {"document_ids": [UUID(int=1)], "max_parts": 100}),
         ("conversations/delete", {"conversation_id": UUID(int=1), "max_messages": 100}),
         ("users/delete", {}),
     ],

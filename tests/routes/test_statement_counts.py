@@ -78,7 +78,7 @@ COUNTS: dict[str, Count] = {
     ),
     "POST /documents/{document_id}/retry": Count(1),
     "POST /documents/{document_id}/rechunk": Count(1),
-    "POST /documents/delete": Count(1),
+    "POST /documents/delete": Count(2, "choose and lock the documents, then delete them as every deletion does"),
     "POST /documents/retry": Count(1),
     "POST /documents/metadata": Count(1),
     "POST /documents/transfer": Count(
@@ -93,7 +93,9 @@ COUNTS: dict[str, Count] = {
     "GET /collections": Count(1),
     "GET /collections/{collection_id}": Count(1),
     "PATCH /collections/{collection_id}": Count(2, "change it, then count its files"),
-    "DELETE /collections/{collection_id}": Count(2, "it and, in the same transaction, the keys that reach it alone"),
+    "DELETE /collections/{collection_id}": Count(
+        3, "empty it and delete it, a bounded number of rows at a time, and the keys that reach it alone"
+    ),
     "POST /collections/{collection_id}/files": Count(1),
     "GET /collections/{collection_id}/files": Count(1),
     "GET /collections/{collection_id}/files/{document_id}": Count(1),

@@ -47,7 +47,7 @@ async def arguments_in_a_mapping(database: Database, user_id: UUID, seconds: flo
     anything: dict[str, Any] = {"worker": "w"}
     await database.one("ingest/claim", **anything)  # type: ignore[arg-type]
     named: Document = {"user_id": user_id, "document_id": seconds}
-    await database.exec("documents/delete", **named, max_parts=1)  # type: ignore[arg-type]
+    await database.exec("collection_files/remove", **named, collection_id=user_id)  # type: ignore[arg-type]
     await database.exec("ingest/fail", error="", **named)  # type: ignore[arg-type, call-arg]
 
 

@@ -247,9 +247,9 @@ async def _disturb(
 ) -> None:
     """Change rows right after the first page of a table was read."""
     if table == "documents":
-        await database.exec("documents/delete", user_id=user_id, document_id=documents[1], max_parts=2)
+        await database.exec("documents/delete", user_id=user_id, document_ids=[documents[1]], max_parts=2)
     elif table == "chunks":
-        await database.exec("documents/delete", user_id=user_id, document_id=documents[2], max_parts=2)
+        await database.exec("documents/delete", user_id=user_id, document_ids=[documents[2]], max_parts=2)
         await first.execute("update documents set attempt = attempt + 1 where id = $1", documents[3])
         await database.one(
             "documents/create", user_id=user_id, filename="late.txt", file_type="text", metadata={}, content=b"late",

@@ -138,7 +138,7 @@ async def test_a_sample_shrinks_with_the_tenant(database: Database, observer: An
     await store(database, user_id, ["dome"] * 10)
     await renew_sample(database, user_id, "chunk")
     document = await observer.fetchval("select id from documents")
-    await database.exec("documents/delete", user_id=user_id, document_id=document, max_parts=1_000)
+    await database.exec("documents/delete", user_id=user_id, document_ids=[document], max_parts=1_000)
     await renew_sample(database, user_id, "chunk")
     assert await shares_of(observer, user_id) == {}
     assert (await sample_of(observer, user_id))[:2] == (0, 0)

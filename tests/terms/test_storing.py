@@ -49,7 +49,7 @@ async def test_terms_of_a_stored_document_cost_no_second_transaction(database: D
     queue = Queue(database, "test", 60)
     job = await queue.claim()
     assert job is not None
-    await database.exec("documents/delete", user_id=user_id, document_id=job.document_id, max_parts=100)
+    await database.exec("documents/delete", user_id=user_id, document_ids=[job.document_id], max_parts=100)
     assert await queue.start(job) is None
     assert await terms_of(observer) == {}
 
@@ -100,7 +100,9 @@ async def test_terms_after_mixed_changes_equal_those_of_a_new_ingestion(
             documents[user] = await _ids(observer, user)
         elif kind == "delete" and own:
             document = own.pop(draw.randrange(len(own)))
-            await database.exec("documents/delete", user_id=user, document_id=document, max_parts=batches.ERASED_PARTS)
+            await database.exec(
+                "documents/delete", user_id=user, document_ids=[document], max_parts=batches.ERASED_PARTS
+            )
         elif kind == "transfer" and own:
             receiver = draw.choice([other for other in users if other != user])
             given = draw.sample(own, min(len(own), draw.randint(1, 3)))

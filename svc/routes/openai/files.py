@@ -118,7 +118,7 @@ async def openai_delete_file(call: Call) -> Deleted:
     async with in_transaction_if_limited(call) as queries:
         await check_deletable(call, queries, file_id, "file")
         deleted = await queries.exec(
-            "documents/delete", user_id=call.principal.tenant, document_id=file_id, max_parts=batches.ERASED_PARTS
+            "documents/delete", user_id=call.principal.tenant, document_ids=[file_id], max_parts=batches.ERASED_PARTS
         )
     if not deleted:
         raise no_such_file()

@@ -1,18 +1,23 @@
--- collections/empty_expired :value
--- Removes some files from an expired collection, unless it is in use again, and marks it when none is
--- left. The documents stay. Returns the number of removed files. Readings that are in no collection
--- afterwards are erased (documents/delete_expired).
+-- collections/empty :value
+-- Removes some files from a collection; the documents stay. Returns the number of removed files; repeat it
+-- while it returns `max_rows`. Null: the collection does not exist. Readings that are in no collection
+-- afterwards are erased (documents/hold_expired). With `is_sweep`, only an expired collection is emptied,
+-- unless it is in use again, and it is marked when no file is left.
 -- $1 user_id       uuid  the tenant
 -- $2 collection_id uuid
 -- $3 max_rows      int   maximum number of files to remove
--- returns: emptied int8
+-- $4 is_sweep      bool  whether the collection must have expired
+-- returns: emptied int8 null
 -- length: the files, their readings and the collection change together
 -- index: collections_pkey, collection_files_pkey, collection_files_batch_idx, documents_readings_idx,
 --   documents_pkey
 with held as materialized (
     select c.id
     from collections as c
-    where c.user_id = $1::uuid and c.id = $2::uuid and c.expires_at <= now() and c.expired_at is null
+    where
+        c.user_id = $1::uuid
+        and c.id = $2::uuid
+        and (not $4::bool or (c.expires_at <= now() and c.expired_at is null))
     for update
 ),
 
@@ -66,8 +71,8 @@ marked as (
     update collections as c
     set expired_at = now()
     from held as h
-    where c.user_id = $1::uuid and c.id = h.id and (select count(*) from emptied) < $3::int
+    where c.user_id = $1::uuid and c.id = h.id and $4::bool and (select count(*) from emptied) < $3::int
 )
 
-select count(e.file_id) as emptied
-from emptied as e;
+select (select count(*) from emptied) as emptied
+from held;
