@@ -35,7 +35,7 @@ def rotated(vectors: NDArray[np.floating], count: int) -> NDArray[np.float32]:
     result = np.empty((len(vectors), count), dtype=np.float32)
     for first in range(0, len(vectors), at_once):
         batch = vectors[first : first + at_once]
-        result[first : first + at_once] = _rotated_batch(batch, rotations, width)[:count].T
+        result[first : first + at_once] = _rotated_batch(batch, rotations, width)[:, :count]
     return result
 
 
@@ -45,30 +45,30 @@ def rotation_width(dimensions: int) -> int:
 
 
 def _rotated_batch(vectors: NDArray[np.floating], rotations: int, width: int) -> NDArray[np.float32]:
-    """The components of all rotations, shape (rotations * width, vectors)."""
+    """The components of all rotations, shape (vectors, rotations * width)."""
     count, dimensions = vectors.shape
-    # One vector per column, so that each addition processes contiguous memory.
-    numbers = np.zeros((rotations, width, count), dtype=np.float32)
-    numbers[:, :dimensions] = vectors.T
+    # A component of all rotations and vectors per row, so that each addition processes much contiguous memory.
+    numbers = np.zeros((width, rotations, count), dtype=np.float32)
+    numbers[:dimensions] = vectors.T[:, None]
     other = np.empty_like(numbers)
     half = width // 2
     for signs in _signs(rotations, width):
         numbers *= signs
         for _ in range(width.bit_length() - 1):
-            even, odd = numbers[:, 0::2], numbers[:, 1::2]
-            np.add(even, odd, out=other[:, :half])
-            np.subtract(even, odd, out=other[:, half:])
+            even, odd = numbers[0::2], numbers[1::2]
+            np.add(even, odd, out=other[:half])
+            np.subtract(even, odd, out=other[half:])
             numbers, other = other, numbers
-    return numbers.reshape(rotations * width, count)
+    return numbers.transpose(2, 1, 0).reshape(count, rotations * width)
 
 
 @cache
 def _signs(rotations: int, width: int) -> NDArray[np.float32]:
-    """Random but fixed signs, 1 and -1, shape (_ROUNDS, rotations, width, 1)."""
+    """Random but fixed signs, 1 and -1, shape (_ROUNDS, width, rotations, 1)."""
     count = _ROUNDS * rotations * width
     # Unlike a random number generator, a hash function does not change between releases.
     stream = hashlib.shake_256(_SEED).digest(math.ceil(count / 8))
     bits = np.unpackbits(np.frombuffer(stream, dtype=np.uint8))[:count]
     signs: NDArray[np.float32] = 1 - 2 * bits.astype(np.float32)
     signs.flags.writeable = False
-    return signs.reshape(_ROUNDS, rotations, width, 1)
+    return signs.reshape(_ROUNDS, rotations, width, 1).swapaxes(1, 2)

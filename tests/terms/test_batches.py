@@ -53,6 +53,8 @@ def test_a_batch_has_the_terms_of_each_text(language: TextLanguage) -> None:
     chance = random.Random(5)
     texts = [drawn(chance) for _ in range(length(200, 5_000))]
     texts += ["", " ", "the of", " ".join(f"word{number}x" for number in range(9_000))]
+    # Too few frequent words to tell a language: only two different ones, four, and six among many others.
+    texts += ["und der " * 9 + "Häuser", "und der ist nicht Häuser", "und der ist nicht von mit" + " Häuser" * 90]
     batches, words = BatchTerms(LanguageWords(language)), LanguageWords(language)
     expected = [by_definition(words, text) for text in texts]
     for size in (1, 7, 50):
