@@ -1,6 +1,6 @@
 # Cabinet as a container image. `serve`, `worker` and `migrate apply` are commands of the same image.
 
-# By its digest, so that the image is built from the same base each time, on every architecture. A newer one, whose digest
+# Pinned by digest, so that the image has the same base each time, on every architecture. To use a newer one, whose digest
 # `docker pull` prints: --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:…
 ARG PYTHON_IMAGE=python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 

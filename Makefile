@@ -8,9 +8,9 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# The packages that the benchmarks compare with; their pins conflict with the project's and with each other.
+# The packages for comparisons in benchmarks, whose pins conflict with the project's and with each other.
 PEERS := .venv-peers
-# The frameworks and the other clients that the tests put in front of a service: many packages, none of them needed to run it.
+# The frameworks and other clients that the tests use with a service: many packages, which the service does not need.
 FRAMEWORKS := .venv-frameworks
 GATEWAY := .venv-litellm
 NPM_CLIENTS := .npm-clients
@@ -31,7 +31,7 @@ help: ## List all tasks
 install: $(VENV)/.installed ## Install the `cabinet` command into .venv, unless it is up to date
 
 .PHONY: demo
-demo: install ## Show what Cabinet does, with its own server and documents
+demo: install ## Demonstrate Cabinet with its own server and documents
 	$(BIN)/cabinet demo
 
 .PHONY: serve
@@ -40,7 +40,7 @@ serve: install ## Serve on http://127.0.0.1:8080; settings from the environment 
 
 # Developing
 
-# ARGS selects from all tests. Without it, tests/order.py says which are left to `test-slow`.
+# ARGS selects from all tests. Without it, tests/order.py lists the files that only `test-slow` runs.
 .PHONY: test
 test: $(VENV)/.installed-dev ## Run the tests; ARGS="-k search" selects some, CABINET_POSTGRES_VERSION=16 the older server
 	$(BIN)/python -m pytest $(or $(ARGS),-m "not slow")
@@ -54,13 +54,13 @@ test-slow: $(VENV)/.installed-dev ## Run the tests that kill, wait, build, measu
 baseline: $(VENV)/.installed-dev ## Record the plans of statements on PostgreSQL 18 and 16; ARGS="documents/list search/bits"
 	$(BIN)/python -m tests.plans.record $(ARGS)
 
-# What happens, and when, follows from the seed: ARGS="--seed 7". See `python -m tests.campaigns.chaos --help`.
+# The seed determines the faults and their times: ARGS="--seed 7". See `python -m tests.campaigns.chaos --help`.
 MINUTES ?= 5
 .PHONY: chaos
-chaos: $(VENV)/.installed-dev ## Kill, freeze, cut off and fill up for MINUTES=5 while clients work, and check what is left
+chaos: $(VENV)/.installed-dev ## Kill, freeze, cut off and fill up for MINUTES=5 while clients work, and check that nothing is lost
 	$(BIN)/python -m tests.campaigns.chaos --minutes $(MINUTES) $(ARGS)
 
-# What `check` does, side by side: the type checker and the linter of SQL take nearly all of the time.
+# The parts of `check`, which run in parallel: the type checker and the SQL linter take nearly all of the time.
 CHECKS := check-types check-sql check-migrations check-statements check-style check-imports check-compose
 
 .PHONY: check
@@ -86,7 +86,7 @@ check-imports:
 check-compose:
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker/openai.yml
 
-# Inputs that a server does not expect; a run prints its seed, and SEED=… repeats it.
+# Unexpected inputs; a run prints its seed, and SEED=… repeats it.
 .PHONY: fuzz
 MINUTES ?= 5
 fuzz: $(VENV)/.installed-fuzz ## Send hostile requests and files to a server; MINUTES=5, SEED=…
@@ -101,7 +101,7 @@ column: $(VENV)/.installed-dev ## Draft a migration and add a column to the stat
 	$(BIN)/python -m tests.sql.add_column $(ARGS)
 
 # Review the differences: git diff svc/catalogue. A caller is recorded only if a test runs it, so this runs all tests.
-# With some tests, such as ARGS=tests/routes, it adds the callers that these tests run.
+# With only some tests, such as ARGS=tests/routes, it adds the callers in these tests.
 .PHONY: record
 record: $(VENV)/.installed-dev ## Record the tables and the callers of the statements; ARGS=tests/routes for a part
 	$(BIN)/python -m tests.sql.record_tables
@@ -109,11 +109,11 @@ record: $(VENV)/.installed-dev ## Record the tables and the callers of the state
 	$(BIN)/python -m tests.test_docs --tables
 
 .PHONY: strangers
-strangers: $(VENV)/.installed-dev ## Let hostile clients loose on a server, and measure how others are served; ARGS="--seconds 5"
+strangers: $(VENV)/.installed-dev ## Attack a server with hostile clients, and measure the service for others; ARGS="--seconds 5"
 	$(BIN)/python -m tests.campaigns.strangers $(ARGS)
 
 .PHONY: coverage
-coverage: $(VENV)/.installed-dev ## Run the tests and show which lines of svc/ they do not reach
+coverage: $(VENV)/.installed-dev ## Run the tests and show the lines of svc/ that they do not reach
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet

@@ -1,5 +1,5 @@
--- Run by psql in the database's image, once, when it makes the database: Cabinet's two roles, by the statements
--- that `cabinet roles` prints, and their passwords.
+-- psql runs this once in the database's image, when it creates the database. It creates Cabinet's two roles,
+-- with the statements that `cabinet roles` prints, and their passwords.
 \set owner_role cabinet_owner
 \set service_role cabinet_service
 \set database_name :DBNAME

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Makes the secrets for docker compose, each in a file of the folder secrets/. Files that exist are kept.
-#
-# The containers read the files as users of their own, so everybody may read them; the folder is closed to others.
+# Creates the secrets for docker compose, each in a file of the folder secrets/. Existing files are kept.
+# The containers read the files as different users, so the files are world-readable. Only the owner can access the folder.
 set -eu
 cd "$(dirname "$0")/.."
 umask 022
