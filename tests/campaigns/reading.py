@@ -30,6 +30,7 @@ from svc.ingest.parse import parse
 
 LEAST = 0.98
 _WORD = re.compile(r"\w+")
+_HYPHEN = re.compile(r"(?<=\w)[-\u2010\u2011](?=\w)")
 _JOINED = 4  # in characters: shorter words are a part of many others
 _PDFTOTEXT = shutil.which("pdftotext")
 
@@ -106,7 +107,8 @@ def main() -> int:
         missing: list[str] = []
         lost: list[str] = []
         if found is not None and (other := given(path)) is not None:
-            part, missing = share_of(words_of(other), found)
+            # pdftotext drops the hyphens at the ends of lines, also that of "4-piperidyl".
+            part, missing = share_of(words_of(other), found + words_of(_HYPHEN.sub("", document.text)))
             share = f"{part:.1%}"
             worse += part < LEAST
         if (old := before.get(path.name)) is not None:
