@@ -110,8 +110,13 @@ def test_fonts_for_chinese_that_are_not_in_the_file_are_read_or_named() -> None:
             "/Supplement 4>>/FontDescriptor 8 0 R>>"
         )
         descriptor = "<</Type/FontDescriptor/FontName/STSong/Flags 4/FontBBox[0 0 1000 1000]/Ascent 800>>"
-        text = words(f"<{'会议记录'.encode(codec).hex()}>", font="G") + words("(Minutes)", y=600)
-        return page(text, font, inner, descriptor, fonts="/G 6 0 R")
+        text = words(f"<{'会议记录'.encode(codec).hex()}>", font="G")
+        layer = "<</Type/OCG/Name(Shown)>>"  # without its font, the text is not drawn, though its layer is on
+        text = f"/OC /A BDC {text} EMC {words('(Minutes)', y=600)}"
+        return page(
+            text, font, inner, descriptor, layer, fonts="/G 6 0 R>>/Properties<</A 9 0 R",
+            catalog="/OCProperties<</OCGs[9 0 R]/D<<>>>>",
+        )  # fmt: skip
 
     for encoding, codec in (("UniGB-UCS2-H", "utf-16-be"), ("GBK-EUC-H", "gbk")):
         assert read(drawn(encoding, codec)).text == "会议记录\nMinutes"

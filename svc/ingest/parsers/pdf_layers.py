@@ -26,6 +26,7 @@ _MOST_GROUPS = 100  # on one page; with more, the others count as switched on
 _LONGEST_SIDE = 600  # of the page that is drawn, in pixels
 _BACKGROUND = 0xFF7B8591  # on which white text can be seen too
 _NAME_BYTES = 512
+_REPLACED = re.compile(rb"arial|calibri|courier|georgia|helvetica|times|verdana", re.IGNORECASE)
 
 
 def has_layers(data: bytes) -> bool:
@@ -60,7 +61,7 @@ def switched_off(page: pypdfium2.PdfPage, texts: Iterable[tuple[Any, Any, bool]]
     drawing.hide_all(everything)
     for group in itertools.islice(groups.values(), _MOST_GROUPS):
         objects = [each for _, each in group]
-        if not drawing.shows(objects):
+        if all(map(_has_glyphs, objects)) and not drawing.shows(objects):
             off.update(number for number, _ in group)
     drawing.show_all()
     return off
@@ -75,6 +76,16 @@ def _layers(each: Any) -> tuple[Hashable, ...]:
             name = _text(pdfium.FPDFPageObjMark_GetParamStringValue, mark, b"Name")
             found.append(name or ctypes.cast(mark, ctypes.c_void_p).value)
     return tuple(found)
+
+
+def _has_glyphs(each: Any) -> bool:
+    """Whether PDFium certainly has the letters of a text: the font is in the file, or one that it replaces."""
+    font = pdfium.FPDFTextObj_GetFont(each)
+    if not font or pdfium.FPDFFont_GetIsEmbedded(font) == 1:
+        return bool(font)
+    name = ctypes.create_string_buffer(_NAME_BYTES)
+    length = pdfium.FPDFFont_GetBaseFontName(font, name, _NAME_BYTES)
+    return 0 < length <= _NAME_BYTES and _REPLACED.search(name.value) is not None
 
 
 def _text(ask: Any, *arguments: Any) -> str:
