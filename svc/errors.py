@@ -169,6 +169,13 @@ class RangeNotSatisfiableError(CabinetError):
         self.size = size
 
 
+class ExpectationFailedError(CabinetError):
+    """The request expects something of the server that it does not do."""
+
+    status = 417
+    title = "Expectation failed"
+
+
 class InvalidRequestError(CabinetError):
     """The request can be parsed, but a value in it is wrong."""
 

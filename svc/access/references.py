@@ -10,6 +10,8 @@ import re
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from svc.fields.ids import read_id
+
 if TYPE_CHECKING:
     # The commands over HTTP need the prefix of external ids, but not the code for the database.
     from svc.database.calls import Queries
@@ -25,7 +27,7 @@ _EXTERNAL_ID = re.compile(EXTERNAL_ID_PATTERN)
 async def find_user_id(queries: Queries, reference: str) -> UUID | None:
     """Return the id of the user, or None if there is no user with this external id. An id is not looked up."""
     try:
-        return UUID(reference)
+        return read_id(reference)
     except ValueError:
         external_id = reference.removeprefix(PREFIX)
     if not can_be_external_id(external_id):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from cabinet_client import AsyncCabinet, NotAllowedError, NotFoundError, models
 from svc.access.references import PREFIX
 from svc.errors import CabinetError
+from svc.fields.ids import read_id
 from svc.printable import printable
 
 User = models.User | models.Me
@@ -30,7 +29,7 @@ async def found_user(client: AsyncCabinet, name: str) -> models.User:
         except NotFoundError:
             pass
     try:
-        user_id = UUID(name)
+        user_id = read_id(name)
     except ValueError:
         user_id = None
     try:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, get_args
-from uuid import UUID
 
 from svc.errors import InvalidRequestError
 from svc.fields.chat import Role
+from svc.fields.ids import read_id
 from svc.filters.tree import Scalar, Value
 from svc.ingest.formats import SEARCHED_TYPES
 
@@ -99,7 +99,7 @@ def value_of(value: Scalar, name: str, field: OwnField, place: str) -> Value:
         return moment
     if field.kind == "id":
         try:
-            return str(UUID(value))
+            return str(read_id(value))
         except ValueError:
             raise InvalidRequestError(f"{place} must be a UUID, as {name} is", field=place) from None
     if field.kind == "choice" and value not in field.choices:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from itertools import islice
-from uuid import UUID
 
 from cabinet_client import AsyncCabinet, NotAllowedError, NotFoundError, models
+from svc.fields.ids import read_id
 from svc.mcp.failures import ToolFailedError
 
 # A user can have 10,000; further ones can be named by id.
@@ -22,7 +22,7 @@ async def named_collection(client: AsyncCabinet, wanted: str) -> models.Collecti
     """
     text = wanted.strip()
     try:
-        return await client.collections.get(UUID(text))
+        return await client.collections.get(read_id(text))
     except NotFoundError:
         raise ToolFailedError(
             f"There is no collection {text}. {_known([each async for each in _all(client)])}"

@@ -13,7 +13,7 @@ from svc.errors import InvalidRequestError, MalformedRequestError, UnsupportedMe
 from svc.fields.chat import count_values
 from svc.fields.long_text import LONG_BYTES, LongTextReader
 from svc.web.request import check_encoding, decode_json, media_type, read_body
-from svc.web.unused import refuse_parameters
+from svc.web.unused import check_demands, refuse_parameters
 
 # The longest text of add_document, with escapes.
 MOST_BODY_BYTES = 4 * 2**20
@@ -37,12 +37,15 @@ async def read_message(request: Request) -> Message:
 
     Raises:
         UnsupportedMediaTypeError: it is not sent as JSON, or compressed.
+        ExpectationFailedError: as `check_demands`.
         TooLargeError: it has more bytes than any tool accepts.
         MalformedRequestError: it is not JSON, has more values than any tool accepts, or is for an unknown protocol
-        version. InvalidRequestError: it is not a message of JSON-RPC, or the request has a query string.
+            version.
+        InvalidRequestError: it is not a message of JSON-RPC, or the request has a query string.
     """
     refuse_parameters(request)
     check_encoding(request)
+    check_demands(request)
     if media_type(request) != "application/json":
         raise UnsupportedMediaTypeError(
             "send JSON, with the header Content-Type: application/json", field="Content-Type"

@@ -15,6 +15,7 @@ from cabinet_client import (
     bodies,
     models,
 )
+from svc.fields.ids import read_id
 from svc.mcp.collections import named_collection, shared_hint
 from svc.mcp.failures import ToolFailedError
 
@@ -51,7 +52,7 @@ async def open_source(client: AsyncCabinet, source: str, around: int) -> str:
     """A chunk, and the chunks before and after it that fit into a result."""
     document_id, _, number = source.strip().strip("[]").partition("#")
     try:
-        wanted = UUID(document_id)
+        wanted = read_id(document_id)
     except ValueError:
         wanted = None
     if wanted is not None and "#" not in source:
@@ -209,7 +210,7 @@ async def read_document(client: AsyncCabinet, document_id: str) -> str:
 
 def _document_id(text: str) -> UUID:
     try:
-        return UUID(text.strip())
+        return read_id(text.strip())
     except ValueError:
         raise ToolFailedError(
             f"{text[:80]!r} is not the id of a document. Use one that list_documents showed."

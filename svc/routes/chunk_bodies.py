@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from svc.errors import InvalidFieldsError, InvalidRequestError
 from svc.field_faults import FieldFault
 from svc.fields.long_lists import divide
+from svc.fields.repeated_names import check_names
 from svc.fields.validation import faults_of_json
 from svc.fields.values import Metadata, check_metadata, check_text
 from svc.ingest.given_chunks import MOST_CHARACTERS, KeptChunk, Places, kept_file
@@ -73,13 +74,15 @@ def _decoded(body: bytearray, items: list[tuple[int, int]]) -> Iterator[GivenChu
     for index, (start, end) in enumerate(items):
         item = body[start:end]
         try:
-            yield decoder.decode(item)
+            chunk = decoder.decode(item)
         except msgspec.ValidationError as error:
             raise InvalidFieldsError(
                 [_of_chunk(index, fault) for fault in faults_of_json(item, GivenChunk, error)]
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise InvalidRequestError(f"{FIELD}[{index}] cannot be read as JSON", field=f"{FIELD}[{index}]") from None
+        check_names(item, f"{FIELD}[{index}]")
+        yield chunk
 
 
 def _of_chunk(index: int, fault: FieldFault) -> FieldFault:

@@ -16,6 +16,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from svc.errors import InvalidRequestError
+from svc.fields.ids import read_id
+from svc.fields.repeated_names import check_names
 from svc.fields.values import check_moment, check_text
 from svc.filters.arguments import matching_arguments
 from svc.filters.columns import Fields
@@ -118,7 +120,7 @@ def read_after(after: str | None, order: Order) -> After:
         return After()
     if order.field == "id":
         try:
-            return After(UUID(after))
+            return After(read_id(after))
         except ValueError:
             raise _no_cursor() from None
     try:
@@ -169,7 +171,7 @@ def read_ids(ids: str | None, field: str) -> list[UUID] | None:
     if ids is None:
         return None
     try:
-        read = [UUID(id_.strip()) for id_ in ids.split(",") if id_.strip()]
+        read = [read_id(id_.strip()) for id_ in ids.split(",") if id_.strip()]
     except ValueError:
         raise InvalidRequestError(f"{field} must be UUIDs separated by commas", field=field) from None
     if not 1 <= len(read) <= MAX_IDS:
@@ -181,12 +183,14 @@ def _read_filter(filter_: str | None) -> dict[str, Any] | None:
     if filter_ is None:
         return None
     try:
-        return msgspec.json.decode(filter_, type=dict[str, Any])
+        found = msgspec.json.decode(filter_, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         raise InvalidRequestError(
             'filter must be a filter in JSON, encoded for a URL, such as {"type":"eq","key":"topic","value":"sea"}',
             field="filter",
         ) from None
+    check_names(filter_.encode(), "filter")
+    return found
 
 
 def _no_cursor() -> InvalidRequestError:

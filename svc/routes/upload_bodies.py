@@ -18,6 +18,7 @@ from svc.fields.filenames import decoded_words, inner_path
 from svc.fields.json_faults import json_fault
 from svc.fields.long_lists import begins_list
 from svc.fields.long_text import LONG_BYTES, LongTextReader
+from svc.fields.repeated_names import repeated_fault, repeated_name
 from svc.fields.validation import WHOLE, Faults, fault_without_value, faults_of, shown_field
 from svc.fields.values import Filename, check_text
 from svc.ingest.file_bytes import FileBytes
@@ -256,7 +257,9 @@ def _metadata(text: str | None) -> tuple[Any, FieldFault | None]:
     if text is None:
         return {}, None
     try:
-        return msgspec.json.decode(text), None
+        metadata = msgspec.json.decode(text)
+        name = repeated_name(text.encode())
     except (msgspec.DecodeError, RecursionError) as error:
         reason = json_fault(error, text.encode())
         return {}, FieldFault("metadata", f"metadata cannot be read as JSON: {reason}")
+    return metadata, repeated_fault(f"metadata.{name}") if name is not None else None

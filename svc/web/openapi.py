@@ -165,7 +165,7 @@ def _idempotency_key(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 def _conditions(endpoint: Endpoint) -> list[dict[str, Any]]:
     names = []
-    if endpoint.is_tagged and endpoint.method != "POST":
+    if endpoint.is_tagged and endpoint.has_tag:
         names.append("If-None-Match" if endpoint.method == "GET" else "If-Match")
     if endpoint.extra.get("ranges"):
         names += ["If-None-Match", "Range", "If-Range"]
@@ -244,7 +244,7 @@ def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _usual_errors(endpoint: Endpoint) -> set[int]:
     errors = set() if endpoint.access == "public" else {401, 503}
-    if (endpoint.is_tagged and endpoint.method != "POST") or endpoint.extra.get("ranges"):
+    if endpoint.has_tag:
         errors |= {400, 412}
     if endpoint.access in ("admin", "user", "any", "acting"):
         errors.add(403)

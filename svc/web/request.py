@@ -22,7 +22,9 @@ from svc.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
+from svc.fields.ids import read_id
 from svc.fields.json_faults import json_fault, place_of_no_number
+from svc.fields.repeated_names import check_names
 from svc.fields.validation import faults_of_json, shown_field
 from svc.fields.values import check_text
 from svc.web.openai_errors import has_openai_errors
@@ -87,9 +89,19 @@ class Call:
             NotFoundError: it is not a UUID, so no object can have this id.
         """
         try:
-            return UUID(self.request.path_params[name])
+            return read_id(self.request.path_params[name])
         except ValueError:
             raise NotFoundError(f"there is no such {what}") from None
+
+
+async def authenticated(request: Request) -> Principal:
+    """Return the principal of a request. Raises the errors of `Authenticator.authenticate`."""
+    services: Services = request.app.state.services
+    return await services.authenticator.authenticate(
+        request.headers.get("authorization"),
+        request.headers.get("cabinet-user"),
+        request.client.host if request.client else None,
+    )
 
 
 async def read_json(request: Request, type_: type[T], limit_bytes: int, kind: str = "application/json") -> T:
@@ -116,16 +128,22 @@ async def decode_json(body: bytes | bytearray, type_: type[T]) -> T:
 
     Raises:
         MalformedRequestError: it is not JSON.
-        InvalidFieldsError: it does not fit `type_`; names the fields.
+        InvalidFieldsError: it does not fit `type_`, or an object in it has a name twice; names the fields.
     """
     try:
         if len(body) <= _DECODED_AT_ONCE_BYTES:
-            return msgspec.json.decode(body, type=type_)
-        return await asyncio.to_thread(msgspec.json.decode, body, type=type_)
+            decoded = msgspec.json.decode(body, type=type_)
+        else:
+            decoded = await asyncio.to_thread(msgspec.json.decode, body, type=type_)
     except msgspec.ValidationError as error:
         raise await _explained(_refused_value, body, type_, error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise await _explained(_malformed, body, error) from None
+    if len(body) <= _EXPLAINED_AT_ONCE_BYTES:
+        check_names(body)
+    else:
+        await asyncio.to_thread(check_names, body)
+    return decoded
 
 
 async def _explained(explain: Callable[..., CabinetError], body: bytes | bytearray, *context: Any) -> CabinetError:

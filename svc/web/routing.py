@@ -30,8 +30,9 @@ from svc.services import Services
 from svc.web.answers import encode_answer
 from svc.web.conditions import check_match, etag_of, is_known
 from svc.web.query_strings import read_query
-from svc.web.request import ANSWER_HEADERS, Call, check_encoding, read_json
-from svc.web.unused import check_fields, refuse_body, refuse_parameters
+from svc.web.request import ANSWER_HEADERS, Call, authenticated, check_encoding, read_json
+from svc.web.streams import end_with_key
+from svc.web.unused import check_demands, check_fields, refuse_body, refuse_parameters
 
 BODY_BYTES = 256 * 2**10
 """The default maximum of a route's JSON body: 1,000 ids and metadata fit, however they are escaped.
@@ -71,6 +72,11 @@ class Endpoint:
     def is_tagged(self) -> bool:
         """Whether the route concerns one resource with an ETag."""
         return bool(self.extra.get("tagged"))
+
+    @property
+    def has_tag(self) -> bool:
+        """Whether the route compares If-Match with the ETag of the resource that it reads or changes."""
+        return (self.is_tagged and self.method != "POST") or bool(self.extra.get("ranges"))
 
     @property
     def is_repeatable(self) -> bool:
@@ -113,6 +119,7 @@ class Endpoint:
     async def _answer(self, request: Request, services: Services) -> Response:
         principal = await self._principal(request)
         check_encoding(request)
+        check_demands(request)
         check_fields(request, self)
         arguments: dict[str, Any] = {}
         if self.query is not None:
@@ -129,7 +136,8 @@ class Endpoint:
         call = Call(request, services, principal)
         result = await self.handler(call, **arguments)
         if isinstance(result, Response):
-            return result
+            # The admin's key cannot be revoked, and a token is valid until it expires.
+            return end_with_key(result, lambda: authenticated(request)) if principal.key_id is not None else result
         if result is None:
             return Response(status_code=204, headers=call.answer_headers)
         content = await encode_answer(result)
@@ -140,15 +148,10 @@ class Endpoint:
     async def _principal(self, request: Request) -> Principal:
         if self.access == "public":
             return Principal(is_admin=False)
-        services: Services = request.app.state.services
-        principal = await services.authenticator.authenticate(
-            request.headers.get("authorization"),
-            request.headers.get("cabinet-user"),
-            request.client.host if request.client else None,
-        )
+        principal = await authenticated(request)
         note_in_log(user_id=principal.user_id, document_id=request.path_params.get("document_id"))
         use_share_of(principal.user_id)
-        _count(request, services, principal)
+        _count(request, request.app.state.services, principal)
         if not principal.can_write and self.changes:
             raise ForbiddenError("this API key can only read; this route requires a key with the scope write")
         if principal.collection_id is not None and not self.is_within:

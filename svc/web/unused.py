@@ -7,12 +7,22 @@ from typing import Protocol
 import msgspec
 from starlette.requests import Request
 
-from svc.errors import InvalidRequestError, MalformedRequestError, PreconditionFailedError
+from svc.errors import (
+    ExpectationFailedError,
+    InvalidRequestError,
+    MalformedRequestError,
+    PreconditionFailedError,
+)
 from svc.web.conditions import has_match
 from svc.web.query_strings import read_query
 from svc.web.request import declared_length, read_body
 
 _REPEATED = "Before you send the request again after a lost answer, check whether it took effect"
+_SAME = "A request that is sent again has the same effect as one"
+# A client that sends one of these relies on the server to compare the bytes with it.
+_DIGESTS = ("content-digest", "content-md5", "digest", "repr-digest")
+# Behind some proxies, clients send each request as a POST and name its method in a header.
+_OTHER_METHODS = ("x-http-method", "x-http-method-override", "x-method-override")
 _NOTHING = (b"", b"{}")
 # Some clients send an empty object instead of no body.
 _MOST_BYTES = 16
@@ -34,8 +44,8 @@ class Route(Protocol):
         """A sentence for the error about this header."""
 
     @property
-    def is_tagged(self) -> bool:
-        """Whether it is for one resource with an ETag."""
+    def has_tag(self) -> bool:
+        """Whether it compares If-Match with the ETag of the resource that it reads or changes."""
 
     @property
     def changes(self) -> bool:
@@ -46,12 +56,35 @@ class _NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The empty query string of a route without parameters."""
 
 
+def check_demands(request: Request) -> None:
+    """Refuse a header field that demands something that no route does.
+
+    Raises:
+        InvalidRequestError: the request has a digest of its body, which nobody would compare.
+        MalformedRequestError: it names another method than the one with which it was sent.
+        ExpectationFailedError: it expects something other than 100-continue.
+    """
+    headers = request.headers
+    for name in _DIGESTS:
+        if name in headers:
+            shown = name.title()
+            raise InvalidRequestError(f"the service does not check {shown}; omit it", field=shown)
+    for name in _OTHER_METHODS:
+        if name in headers:
+            shown = name.title()
+            raise MalformedRequestError(
+                f"the service does not support {shown}; send the request with its method", field=shown
+            )
+    if headers.get("expect", "100-continue").lower() != "100-continue":
+        raise ExpectationFailedError("the only supported Expect is 100-continue", field="Expect")
+
+
 def check_fields(request: Request, route: Route) -> None:
     """Refuse a header field for safety that the route would ignore.
 
     Raises:
         InvalidRequestError: the request has an Idempotency-Key, which the route does not support.
-        PreconditionFailedError: it has If-Match or If-None-Match, which the route cannot compare.
+        PreconditionFailedError: it has If-Match, If-None-Match or If-Unmodified-Since, which the route cannot compare.
         MalformedRequestError: it has Content-Range, so its body is only a part.
     """
     if "content-range" in request.headers:
@@ -59,13 +92,20 @@ def check_fields(request: Request, route: Route) -> None:
             "a request cannot change only a part; send the whole body without the header Content-Range",
             field="Content-Range",
         )
-    if route.method == "POST" and "idempotency-key" in request.headers and not route.is_repeatable:
+    if route.method != "GET" and "idempotency-key" in request.headers and not route.is_repeatable:
+        same = _SAME if route.method == "PUT" else _REPEATED
         raise InvalidRequestError(
-            f"this route does not support Idempotency-Key; omit it. {route.repeated or _REPEATED}",
+            f"this route does not support Idempotency-Key; omit it. {route.repeated or same}",
             field="Idempotency-Key",
         )
-    if route.method != "GET" and has_match(request) and (route.method == "POST" or not route.is_tagged):
-        raise PreconditionFailedError("this route changes nothing that has an ETag; omit If-Match", field="If-Match")
+    if has_match(request) and not route.has_tag:
+        raise PreconditionFailedError("this route concerns nothing that has an ETag; omit If-Match", field="If-Match")
+    if route.changes and "if-unmodified-since" in request.headers:
+        raise PreconditionFailedError(
+            "changes do not support If-Unmodified-Since; send the ETag of the version in If-Match where the route has "
+            "one, and omit If-Unmodified-Since",
+            field="If-Unmodified-Since",
+        )
     if route.changes and "if-none-match" in request.headers:
         raise PreconditionFailedError(
             "changes do not support If-None-Match; omit it, and send If-Match to change one version only",

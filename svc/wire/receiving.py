@@ -24,6 +24,7 @@ from svc.wire.header_names import fault_of_fields
 from svc.wire.pace import Pace
 from svc.wire.parsers import body_parser, request_parser
 from svc.wire.slices import Slices
+from svc.wire.targets import WrongTargetError, read_target
 
 MAX_WAITING = 8
 """Requests that can wait on one connection for the answer to an earlier one."""
@@ -238,15 +239,17 @@ class ReceivingProtocol(HttpToolsProtocol):
 
     def _describe(self, version: str) -> None:
         """Complete the ASGI scope."""
-        parsed = httptools.parse_url(self.url)
-        if parsed.path is None:
-            self._stop(MalformedRequestError("the request's target has no path"))
-        path = _with_prefix(parsed.path.decode("ascii"), self.scope["root_path"])
+        host = next((value for name, value in self.headers if name == b"host"), None)
+        try:
+            target = read_target(self.url, host)
+        except WrongTargetError as error:
+            self._stop(MalformedRequestError(str(error)))
+        path = _with_prefix(target.path.decode("ascii"), self.scope["root_path"])
         self.scope["method"] = self.parser.get_method().decode("ascii")
         self.scope["http_version"] = version
         self.scope["path"] = urllib.parse.unquote(path) if "%" in path else path
-        self.scope["raw_path"] = parsed.path
-        self.scope["query_string"] = parsed.query or b""
+        self.scope["raw_path"] = target.path
+        self.scope["query_string"] = target.query
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, if there is memory for it."""

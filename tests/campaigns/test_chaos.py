@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from uuid import UUID
 
 import asyncpg
 import psutil
@@ -19,7 +20,7 @@ from tests.campaigns.chaos.invariants import broken, invariants
 from tests.campaigns.chaos.ledger import Batch, Collection, Conversation, Document, Ledger, digest
 from tests.campaigns.chaos.planted import PLANTED
 from tests.campaigns.chaos.texts import text_of
-from tests.conftest import PATIENCE_S, running_service
+from tests.conftest import PATIENCE_S, Service, running_service
 from tests.lengths import length
 from tests.sql.checker import ROOT
 from tests.watchdog import MARK
@@ -60,6 +61,11 @@ CHANGES = {
     "messages_out_of_order": "update messages set position = 3 where position = 2",
     "messages_unexpected": "update messages set content = 'another message' where position = 1",
     "messages_without_vector": "delete from message_vectors where position = 1",
+    "readings_damaged": "update documents set filename = 'another name' where file_id is not null",
+    "readings_left_over": "update collection_files as f set document_id = f.file_id",
+    "readings_of_other_files": "update collection_files set document_id = gen_random_uuid()",
+    "readings_of_other_sizes": """
+        update documents set chunk_sizes = '{"chunk_tokens": 120, "overlap_tokens": 0}' where file_id is not null""",
     "rows_of_erased_users": "insert into told_erased select user_id from told_users",
     "rows_without_document": "delete from documents",
     "tokens_counted_twice": "update usage_days set tokens = tokens + 1",
@@ -98,12 +104,33 @@ async def _work(settings: Settings, database_url: str) -> Ledger:
         collection.acknowledged()
         collection.member(told).acknowledged()
         ledger.collections.append(collection)
+        await _add_in_larger_chunks(service, key, told, ledger)
         connection = await asyncpg.connect(database_url)
         async with asyncio.timeout(PATIENCE_S):
             while await connection.fetchval("select count(*) from message_jobs"):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         await connection.close()
     return ledger
+
+
+async def _add_in_larger_chunks(service: Service, key: str, document: Document, ledger: Ledger) -> None:
+    """Another collection of the document, with a reading of its own."""
+    created = await service.call("POST", "/collections", key, json={"name": "two"})
+    collection = Collection(user=next(iter(ledger.users)), id=created.json()["id"], name="two")
+    path = f"/v1/vector_stores/vs_{UUID(collection.id).hex}/files"
+    static = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 0}}
+    file_id = f"file-{UUID(document.id).hex}"
+    body = {"file_id": file_id, "attributes": {"name": document.name}, "chunking_strategy": static}
+    added = await service.call("POST", path, key, json=body)
+    assert added.status_code == 200, added.text
+    async with asyncio.timeout(PATIENCE_S):
+        while (await service.call("GET", f"{path}/{file_id}", key)).json()["status"] != "completed":  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    collection.acknowledged()
+    member = collection.member(document)
+    member.acknowledged()
+    member.size = 100
+    ledger.collections.append(collection)
 
 
 async def test_each_invariant_finds_what_it_is_there_for(settings: Settings, database_url: str) -> None:

@@ -59,6 +59,59 @@ async def test_a_change_with_if_none_match_is_refused(
     assert detail.startswith("changes do not support If-None-Match; omit it")
 
 
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.changes], ids=name_of)
+async def test_a_change_with_if_unmodified_since_is_refused(
+    shared: Service, tenant: Tenant, endpoint: Endpoint
+) -> None:
+    headers = {"If-Unmodified-Since": "Sat, 29 Oct 1994 19:43:31 GMT"}
+    status, detail = await detail_of(shared, tenant, endpoint, headers=headers)
+    assert (status, detail.startswith("changes do not support If-Unmodified-Since")) == (412, True)
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if not e.has_tag], ids=name_of)
+async def test_if_match_is_refused_where_nothing_has_an_etag(
+    shared: Service, tenant: Tenant, endpoint: Endpoint
+) -> None:
+    status, detail = await detail_of(shared, tenant, endpoint, headers={"If-Match": '"33a64df551425fcc"'})
+    assert (status, detail) == (412, "this route concerns nothing that has an ETag; omit If-Match")
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.changes and not e.is_repeatable], ids=name_of)
+async def test_an_idempotency_key_is_refused_by_changes_that_ignore_it(
+    shared: Service, tenant: Tenant, endpoint: Endpoint
+) -> None:
+    status, detail = await detail_of(shared, tenant, endpoint, headers={"Idempotency-Key": "one"})
+    assert status in (400, 422)
+    assert detail.startswith("this route does not support Idempotency-Key; omit it. ")
+
+
+DEMANDS = {
+    "Content-Digest": ("sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:", 422),
+    "Content-MD5": ("Q2hlY2sgSW50ZWdyaXR5IQ==", 422),
+    "Digest": ("sha-256=RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=", 422),
+    "Repr-Digest": ("sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:", 422),
+    "X-HTTP-Method": ("DELETE", 400),
+    "X-HTTP-Method-Override": ("DELETE", 400),
+    "X-Method-Override": ("DELETE", 400),
+    "Expect": ("200-ok", 417),
+}
+
+
+@pytest.mark.parametrize("name", DEMANDS)
+async def test_a_demand_that_no_route_fulfils_is_refused(shared: Service, tenant: Tenant, name: str) -> None:
+    value, status = DEMANDS[name]
+    upload = {"filename": "a.txt", "content": "hello"}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    for method, path, body in (
+        ("GET", "/me", None), ("POST", "/documents", upload), ("DELETE", f"/documents/{NO_ID}", None),
+        ("POST", "/mcp", call),
+    ):  # fmt: skip
+        answer = await shared.call(method, path, tenant.key, headers={name: value}, json=body)
+        assert name.lower() in problem(answer, status)["detail"].lower()
+    assert ok(await tenant.get("/documents"))["data"] == []
+    ok(await tenant.post("/documents", json=upload, headers={"Expect": "100-Continue"}), 202)
+
+
 async def test_a_part_of_a_content_does_not_replace_the_whole(shared: Service, tenant: Tenant) -> None:
     document = ok(await tenant.post("/documents", json={"filename": "a.txt", "content": "0123456789"}), 202)
     path = f"/documents/{document['id']}/content"

@@ -1,4 +1,4 @@
-"""Header fields of the protocol: Upgrade, Expect and Host."""
+"""Header fields of the protocol: Upgrade, Expect and Host; and targets that are URLs."""
 
 from __future__ import annotations
 
@@ -68,3 +68,19 @@ def test_a_client_of_http_1_0_gets_no_interim_answer() -> None:
         assert served.client().send(f"POST /body HTTP/1.1\r\nHost: a\r\n{fields}".encode()).interim() == 100
         client = served.client().send(f"POST /body HTTP/1.0\r\n{fields}01234".encode())
         assert client.answer().json() == {"size": 5}
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("http://cabinet/path/a", "cabinet", 200), ("HTTPS://Cabinet:80/path/a?b=c", "cabinet:80", 200),
+        ("http://evil.example/path/a", "cabinet", 400), ("http://cabinet:81/path/a", "cabinet", 400),
+        ("http://user:word@cabinet/path/a", "cabinet", 400), ("http://cabinet@evil.example/path/a", "cabinet", 400),
+        ("ftp://cabinet/path/a", "cabinet", 400), ("file:///path/a", "", 400), ("http://cabinet", "cabinet", 400),
+        ("/path/a#b", "cabinet", 400), ("/path/a?b#c", "cabinet", 400), ("//evil.example/path/a", "cabinet", 404),
+    ],
+)  # fmt: skip
+def test_a_target_that_is_a_url_names_the_host_of_the_request(target: str, host: str, status: int) -> None:
+    with Served() as served:
+        request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+        assert served.client().send(request).answer().status == status

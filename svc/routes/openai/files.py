@@ -102,7 +102,7 @@ async def openai_get_file(call: Call) -> FileObject:
     return await read(Share(call.principal.tenant, ()))
 
 
-@routes.get("/v1/files/{file_id}/content", errors=(404,), produces="application/octet-stream", within=True)
+@routes.get("/v1/files/{file_id}/content", errors=(404,), produces="application/octet-stream", ranges=True, within=True)
 async def openai_get_file_content(call: Call) -> Response:
     """Download the bytes of a file."""
     try:

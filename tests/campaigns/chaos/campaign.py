@@ -305,7 +305,8 @@ async def _until_idle(scene: Scene, within_s: float) -> None:
         if not await scene.value(
             "select (select count(*) from ingestion_jobs) + (select count(*) from message_jobs) "
             "+ (select count(*) from documents where status = 'processing') "
-            "+ (select count(*) from document_contents where removed_at is not null)"
+            "+ (select count(*) from document_contents where removed_at < 'infinity') "
+            "+ (select count(*) from documents where expires_at <= now())"
         ):
             return
         await asyncio.sleep(0.2)
@@ -314,7 +315,10 @@ async def _until_idle(scene: Scene, within_s: float) -> None:
 async def _retry(scene: Scene) -> None:
     """Let the owners retry the documents that failed because the endpoint redirected; no other may have failed."""
     connection = await scene.postgres.connect()
-    failed = await connection.fetch("select user_id, id, error from documents where status = 'error'")
+    failed = await connection.fetch(
+        "select user_id, coalesce(file_id, id) as id, string_agg(error, '; ') as error from documents "
+        "where status = 'error' group by 1, 2"
+    )
     await connection.close()
     for row in failed:
         scene.judge.expect("redirect" in row["error"], f"the document {row['id']} failed: {row['error']}")

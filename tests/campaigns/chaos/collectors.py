@@ -7,15 +7,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tests.campaigns.chaos.ledger import Collection, Document, Member, digest
+from tests.campaigns.chaos.ledger import Collection, Document, digest
 from tests.campaigns.chaos.texts import question, text_of
 
 if TYPE_CHECKING:
     from tests.campaigns.chaos.clients import Client
 
 _MOST_IN_BATCH = 5
-# A document that is being replaced or transferred may be missing, and a collection may have expired.
-_REFUSALS = frozenset({404, 409, 422})
+# A document that is being replaced or transferred may be missing, and a collection may have expired (400 at /v1).
+_REFUSALS = frozenset({400, 404, 409, 422})
+# The sizes of chunks that a file is added with. None: the request names no strategy.
+_SIZES = (None, None, 100, 150, 200)
 _SOON_S = 5
 
 
@@ -64,17 +66,21 @@ class Collector:
             document.gone()
 
     async def add(self) -> None:
-        """Add a document to a collection."""
+        """Add a document to a collection, in three cases of five with chunks of a size of its own."""
         collection, document = self._any(), self._client.own()
         if collection is None or document is None:
             return
         member = collection.member(document)
         member.unknown_if_new()
-        answer = await self._client.call(
-            "POST", f"/collections/{collection.id}/files", refusals=_REFUSALS,
-            json={"document_id": document.id, "attributes": {"name": document.name}},
-        )  # fmt: skip
-        self._told(collection, [member], answer.outcome)
+        size, attributes = self._client.chance.choice(_SIZES), {"name": document.name}
+        if size is None:
+            path = f"/collections/{collection.id}/files"
+            body = {"document_id": document.id, "attributes": attributes}
+        else:
+            path = f"{_store(collection)}/files"
+            body = {"file_id": _file(document), "attributes": attributes, "chunking_strategy": _static(size)}
+        answer = await self._client.call("POST", path, refusals=_REFUSALS, json=body)
+        self._told(collection, {document.name: size}, answer.outcome)
 
     async def add_many(self) -> None:
         """Add documents in a batch; one batch in three is cancelled immediately."""
@@ -86,12 +92,17 @@ class Collector:
         members = [collection.member(owned[name]) for name in chosen]
         for member in members:
             member.unknown_if_new()
-        files = [{"document_id": owned[name].id, "attributes": {"name": name}} for name in chosen]
-        path = f"/collections/{collection.id}/batches"
+        sizes = {name: client.chance.choice(_SIZES) for name in chosen}
+        if any(sizes.values()):
+            path = f"{_store(collection)}/file_batches"
+            files = [_entry(owned[name], size) for name, size in sizes.items()]
+        else:
+            path = f"/collections/{collection.id}/batches"
+            files = [{"document_id": owned[name].id, "attributes": {"name": name}} for name in chosen]
         answer = await client.call("POST", path, refusals=_REFUSALS, json={"files": files})
-        self._told(collection, members, answer.outcome)
+        self._told(collection, sizes, answer.outcome)
         if answer.outcome == "acknowledged":
-            collection.batches.append(answer.body["id"])
+            collection.batches.append(str(UUID(hex=answer.body["id"].removeprefix("vsfb_"))))
             if client.chance.random() < 0.33:
                 await client.call("POST", f"{path}/{answer.body['id']}/cancel", refusals=frozenset({404}))
 
@@ -109,6 +120,7 @@ class Collector:
             member.gone()
         elif answer.outcome == "unknown":
             member.unknown()
+        member.size = None
 
     async def search(self) -> None:
         """Search in a collection: this client must have added all found documents."""
@@ -169,11 +181,31 @@ class Collector:
     def _any(self) -> Collection | None:
         return self._client.chance.choice(self._collections) if self._collections else None
 
-    def _told(self, collection: Collection, members: list[Member], outcome: str) -> None:
-        for member in members:
+    def _told(self, collection: Collection, sizes: dict[str, int | None], outcome: str) -> None:
+        for name, size in sizes.items():
+            member = collection.members[name]
             if outcome == "acknowledged" and collection.is_expiring:
                 member.unknown()
             elif outcome == "acknowledged":
                 member.acknowledged()
             elif outcome == "refused":
                 member.as_before()
+            if size is not None and outcome != "refused":
+                member.size = size if outcome == "acknowledged" else None
+
+
+def _store(collection: Collection) -> str:
+    return f"/v1/vector_stores/vs_{UUID(collection.id).hex}"
+
+
+def _file(document: Document) -> str:
+    return f"file-{UUID(document.id).hex}"
+
+
+def _entry(document: Document, size: int | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {"file_id": _file(document), "attributes": {"name": document.name}}
+    return entry if size is None else entry | {"chunking_strategy": _static(size)}
+
+
+def _static(size: int) -> dict[str, Any]:
+    return {"type": "static", "static": {"max_chunk_size_tokens": size, "chunk_overlap_tokens": size // 10}}

@@ -85,6 +85,8 @@ class Member(Told):
     """A document in a collection. While an answer is pending, it may be in the collection or not."""
 
     document: Document = field(default_factory=Document)
+    size: int | None = None
+    """The tokens of a chunk of it in the collection, also of new versions; None: nobody knows."""
     _before: tuple[int, int, bool] = (0, 0, True)
 
     def unknown_if_new(self) -> None:
@@ -242,11 +244,11 @@ class Ledger:
         await _table(
             connection,
             "told_members",
-            "user_id uuid, collection_id uuid, name text, least_rows int, most_rows int",
+            "user_id uuid, collection_id uuid, name text, least_rows int, most_rows int, chunk_tokens int",
             [
-                (UUID(c.user), UUID(c.id), name, min(int(member.is_there()), c.least), min(member.most, c.most))
+                (UUID(c.user), UUID(c.id), name, min(int(m.is_there()), c.least), min(m.most, c.most), m.size)
                 for c in self.collections
-                for name, member in c.members.items()
+                for name, m in c.members.items()
             ],
         )
         await _table(

@@ -79,17 +79,20 @@ class Program:
         begin = self._log.stat().st_size if self._log.exists() else 0
         process = self._process = self._open()
         deadline = time.monotonic() + _START_S
-        while process.poll() is None and time.monotonic() < deadline:
-            if self._ready.encode() in self._log.read_bytes()[begin:]:
-                self.lives.append(Life(process.pid))
-                self.ready_at_s = self._down.end_s = time.monotonic()
-                self._down = None
-                return True
-            await asyncio.sleep(0.05)
-        if process.poll() is None:
-            self.hangs += 1
-            process.kill()
-        process.wait()
+        try:
+            while process.poll() is None and time.monotonic() < deadline:
+                if self._ready.encode() in self._log.read_bytes()[begin:]:
+                    self.lives.append(Life(process.pid))
+                    self.ready_at_s = self._down.end_s = time.monotonic()
+                    self._down = None
+                    return True
+                await asyncio.sleep(0.05)
+            self.hangs += process.poll() is None
+        finally:
+            # Also if the fault that starts it takes too long: later, another process is started in its place.
+            if self._down is not None:
+                process.kill()
+                process.wait()
         return False
 
     def _open(self) -> subprocess.Popen[bytes]:

@@ -103,10 +103,13 @@ class Watcher:
             is_same = last is not None and (last.attempt, last.worker) == (row["attempt"], row["worker"])
             since_s = last.since_s if last is not None and is_same else now_s
             self._seen[key] = _Seen(row["attempt"], row["worker"], row["is_leased"], since_s)
-            if last is not None and not is_blind and row["attempt"] > last.attempt and last.worker is not None:
+            if last is None or is_blind or last.worker is None:
+                continue
+            # Other chunks, or other bytes, that a client asks for raise the attempt by two and leave no worker.
+            if row["worker"] is not None and row["attempt"] == last.attempt + 1:
                 self._check_loss(key, last, row["worker"], now_s)
 
-    def _check_loss(self, key: Any, last: _Seen, worker: str | None, now_s: float) -> None:
+    def _check_loss(self, key: Any, last: _Seen, worker: str, now_s: float) -> None:
         """A claim that another follows without a release in between: only the lease of a disturbed worker ends so."""
         begin_s = now_s - 2 * self._lease_s - _BLIND_S
         holder = next((each for each in self._programs if each.lives and each.worker == last.worker), None)

@@ -15,7 +15,10 @@ cross join lateral (
     where p.user_id = d.user_id and p.document_id = d.id
 ) as f
 where
-    f.content is null
-    or b.removed_at is not null
-    or octet_length(f.content) <> d.file_size
-    or encode(sha256(f.content), 'hex') <> all(t.digests);
+    d.file_id is null
+    and (
+        f.content is null
+        or b.removed_at is not null
+        or octet_length(f.content) <> d.file_size
+        or encode(sha256(f.content), 'hex') <> all(t.digests)
+    );

@@ -6,4 +6,4 @@ select
 from told_documents as t
 where
     t.least_rows = 1
-    and not exists (select 1 from documents as d where d.filename = t.name);
+    and not exists (select 1 from documents as d where d.filename = t.name and d.file_id is null);

@@ -1,6 +1,6 @@
 -- documents_not_ready
 -- Documents that are still not ready after the settling time. All are readable, so none may end with an error. A file
--- that is only stored is read as soon as it is in a collection.
+-- that is only stored is read as soon as it is in a collection, unless its batch was cancelled.
 select
     d.user_id,
     d.id,
@@ -17,5 +17,8 @@ where
     d.status <> 'ready'
     and (
         d.status <> 'stored'
-        or exists (select 1 from collection_files as f where f.user_id = d.user_id and f.document_id = d.id)
+        or exists (
+            select 1 from collection_files as f
+            where f.user_id = d.user_id and f.document_id = d.id and not f.is_cancelled
+        )
     );

@@ -1,5 +1,5 @@
 -- documents_partly_read
--- Ready documents whose chunks are not cut from their own text, or do not reach from its beginning to its end.
+-- Ready documents, and further readings of them, whose chunks are not cut from their own text, or do not reach from its beginning to its end.
 select
     d.user_id,
     d.id,
@@ -8,7 +8,7 @@ select
     bool_or(starts_with(t.text, c.content)) as has_beginning,
     bool_or(right(t.text, char_length(c.content)) = c.content) as has_end
 from documents as d
-inner join document_contents as b on d.user_id = b.user_id and d.id = b.document_id
+inner join document_contents as b on d.user_id = b.user_id and coalesce(d.file_id, d.id) = b.document_id
 inner join chunks as c on d.user_id = c.user_id and d.id = c.document_id
 cross join lateral (select convert_from(b.content, 'UTF8') as text) as t
 where d.status = 'ready'

@@ -7,4 +7,4 @@ select
     t.document_ids
 from documents as d
 inner join told_documents as t on d.filename = t.name
-where t.is_certain and d.id <> all(t.document_ids);
+where t.is_certain and d.file_id is null and d.id <> all(t.document_ids);

@@ -21,7 +21,7 @@ cross join lateral (
         count(*) as documents,
         coalesce(sum(o.file_size), 0)::int8 as bytes
     from documents as o
-    where o.user_id = u.id
+    where o.user_id = u.id and o.file_id is null
 ) as d
 cross join lateral (select count(*) as chunks from chunks as o where o.user_id = u.id) as c
 cross join lateral (select count(*) as conversations from conversations as o where o.user_id = u.id) as v
