@@ -2,6 +2,7 @@
 
     apt-get download linux-doc-6.1 python3.11-doc; for each package: dpkg-deb -x PACKAGE /tmp/texts
     python -m bench.keyword /tmp/texts
+    python -m bench.keyword /tmp/texts --own-indexes
 
 The texts of the folder (txt, rst, md, html, also compressed with gzip) are cut into passages of 150 words. Queries are
 a few words of passages that are not stored. Each tenant is searched by keywords (the hundred best), by hybrid searches
@@ -15,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -27,9 +29,11 @@ import asyncpg
 import click
 import numpy as np
 
+from bench.load import encode_request, run_load
 from bench.machine import describe_machine
 from bench.report import DEFAULT_FOLDER, Report
 from bench.servers import benchmark_server
+from bench.service import running_service
 from svc.access.keys import generate_key
 from svc.background import Background
 from svc.database.queries import Database, open_database
@@ -39,8 +43,10 @@ from svc.ingest.queue import Queue
 from svc.migrations.migrate import apply_migrations
 from svc.search.filters import DocumentFilters, Filters
 from svc.search.hybrid import HybridSearch, KeywordSearch, postings_budget, run_hybrid, run_keyword
+from svc.search.index_plan import planned_steps
 from svc.search.lanes import Search, TenantSize
 from svc.search.operators import ReadQuery
+from svc.search.own_indexes import IndexBuilder
 from svc.search.query_terms import QueryTermsReader
 from svc.settings import Settings
 from svc.terms.samples import renew_sample
@@ -52,6 +58,8 @@ CHUNKS_A_DOCUMENT = 500
 QUERIES = 100
 SIZES = (1_000, 10_000, 50_000)
 SHORT = (500,)
+_HTTP_WARM_S = 1.0
+_HTTP_S = 5.0
 _SQL = Path(__file__).parent / "sql" / "keyword"
 _TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
@@ -60,10 +68,11 @@ _TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECA
 @click.argument("texts", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--size", "sizes", multiple=True, type=int, default=SIZES, show_default=True, help="Chunks of a tenant.")
 @click.option("--short", is_flag=True, help="One small tenant.")
+@click.option("--own-indexes", is_flag=True, help="Build the indexes that `cabinet index apply` builds.")
 @click.option("--folder", default=DEFAULT_FOLDER, type=click.Path(path_type=Path), show_default=True)
-def main(*, texts: Path, sizes: tuple[int, ...], short: bool, folder: Path) -> None:
+def main(*, texts: Path, sizes: tuple[int, ...], short: bool, own_indexes: bool, folder: Path) -> None:
     """Read the flags and run."""
-    asyncio.run(_run(texts, sorted(SHORT if short else sizes), folder))
+    asyncio.run(_run(texts, sorted(SHORT if short else sizes), folder, own_indexes=own_indexes))
 
 
 @dataclass(frozen=True)
@@ -71,11 +80,12 @@ class Tenant:
     """A tenant with the stored chunks, and the seconds for storing them."""
 
     user_id: UUID
+    key: str
     passages: Sequence[str]
     seconds: float
 
 
-async def _run(texts: Path, sizes: Sequence[int], folder: Path) -> None:
+async def _run(texts: Path, sizes: Sequence[int], folder: Path, *, own_indexes: bool) -> None:
     asked, passages = _queries_and_passages(texts, sizes[-1])
     sizes = [size for size in sizes if size <= len(passages)] or [len(passages)]
     settings = Settings(_env_file=None)
@@ -88,11 +98,14 @@ async def _run(texts: Path, sizes: Sequence[int], folder: Path) -> None:
             tenants = [await _store(database, provider, passages[:size], number) for number, size in enumerate(sizes)]
             for name in ("fill_plain", "index_plain"):
                 await plain.execute((_SQL / f"{name}.sql").read_text())
+            indexed = await _build_indexes(database, settings, url) if own_indexes else set()
             await plain.execute((_SQL.parent / "vacuum.sql").read_text())
             columns = ["chunks", "stored a second", "keyword p50 ms", "p95", "hybrid p50", "p95", "ts_rank p50", "p95"]
-            report = Report("keyword", folder, [*columns, "overlap"], await describe_machine(plain))
+            report = Report("keyword", folder, [*columns, "overlap", "HTTP p50", "p95"], await describe_machine(plain))
             for tenant in tenants:
-                report.add(*await _measure(database, plain, provider, tenant, asked))
+                size = TenantSize(len(tenant.passages), tenant.user_id in indexed)
+                figures = await _measure(database, plain, provider, tenant, asked, size, settings.exact_rows)
+                report.add(*figures, *await _measure_http(url, tenant, asked))
             size = await plain.fetchrow((_SQL / "sizes.sql").read_text())
             text_mb, factor = size["text_bytes"] / 1e6, size["term_bytes"] / size["text_bytes"]
             report.write(f"{text_mb:,.0f} MB of text; terms with their indexes take {factor:.2f} times as much")
@@ -152,14 +165,40 @@ async def _store(database: Database, provider: LocalProvider, passages: Sequence
         await queue.store(job, [TextChunk(passage, PASSAGE_WORDS, {}) for passage in part], vectors)
         seconds += time.perf_counter() - started
     await renew_sample(database, user.id, "chunk", is_forced=True)
-    return Tenant(user.id, passages, seconds)
+    return Tenant(user.id, key.key, passages, seconds)
+
+
+async def _build_indexes(database: Database, settings: Settings, url: str) -> set[UUID | None]:
+    """Build the own indexes of large tenants; returns these tenants."""
+    steps = await planned_steps(database, settings.index_min_rows)
+    builder = await IndexBuilder.open(url, database.statements)
+    try:
+        for step in steps:
+            await builder.apply(step)
+    finally:
+        await builder.close()
+    return {step.user_id for step in steps if step.has_index}
+
+
+async def _measure_http(url: str, tenant: Tenant, asked: Sequence[str]) -> list[float]:
+    """The median and the 95th percentile, in milliseconds, of the requests of one client."""
+    command = [str(Path(sys.executable).with_name("cabinet")), "serve"]
+    variables = {"DATABASE_URL": url, "CABINET_PORT": "0", "CABINET_WORKER_CONCURRENCY": "0"}
+    headers = {"Authorization": f"Bearer {tenant.key}"}
+    requests = [encode_request("POST", "/search", headers, {"query": query, "limit": 10}) for query in asked]
+    async with running_service(command, variables, r"Cabinet serves on (http://\S+)") as service:
+        # The first searches plan the statement and read the tenant's pages.
+        await run_load(service.url, requests, 1, _HTTP_WARM_S)
+        load = await run_load(service.url, requests, 1, _HTTP_S)
+    return [load.p50_ms, load.p95_ms]
 
 
 async def _measure(
-    database: Database, plain: Any, provider: LocalProvider, tenant: Tenant, asked: Sequence[str]
-) -> list[object]:
+    database: Database, plain: Any, provider: LocalProvider, tenant: Tenant, asked: Sequence[str], of: TenantSize,
+    exact_rows: int,
+) -> list[object]:  # fmt: skip
     """A row of the table."""
-    size = len(tenant.passages)
+    size = of.chunk_count
     reader = QueryTermsReader(database, "english", Background())
     filters = Filters.of(DocumentFilters(), None)
     vectors = await provider.embed(asked)
@@ -174,7 +213,7 @@ async def _measure(
     async def hybrid(number: int) -> None:
         terms = await reader.of(tenant.user_id, "chunk", ReadQuery(asked[number]), budget, size)
         meaning = Search(tenant.user_id, vectors[number], 10, "cosine", None, filters)
-        await run_hybrid(database, HybridSearch(meaning, terms, 0.6), TenantSize(size, False), 1_000)
+        await run_hybrid(database, HybridSearch(meaning, terms, 0.6), of, exact_rows)
 
     statement = (_SQL / "search_plain.sql").read_text()
 

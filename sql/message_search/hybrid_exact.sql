@@ -191,7 +191,7 @@ scored as materialized (
     group by v.conversation_id, v.position, v.role, v.created_at
 ),
 
-extremes as (
+extremes as materialized (
     select
         min(s.similarity) as least_similarity,
         nullif(max(s.similarity) - min(s.similarity), 0) as similarity_range,

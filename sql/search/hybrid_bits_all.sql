@@ -97,7 +97,7 @@ scored as (
     where n.distance is not null
 ),
 
-extremes as (
+extremes as materialized (
     select
         min(s.similarity) as least_similarity,
         nullif(max(s.similarity) - min(s.similarity), 0) as similarity_range,

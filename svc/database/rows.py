@@ -1610,7 +1610,7 @@ class SearchIndexFiltered(SearchExact):
 
 
 class SearchKeyword(Row):
-    """A row of `search/keyword`."""
+    """A row of `search/keyword`, `search/keyword_all`."""
 
     __slots__ = ()
 
@@ -2481,6 +2481,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "search/index": SearchExact,
     "search/index_filtered": SearchIndexFiltered,
     "search/keyword": SearchKeyword,
+    "search/keyword_all": SearchKeyword,
     "search/term_shares": SearchTermShares,
     "server/applied_migrations": ServerAppliedMigrations,
     "server/archiver": ServerArchiver,

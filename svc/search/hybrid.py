@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from svc.database import rows as r
 from svc.database.queries import Database
 from svc.search.filters import FilterArguments, Filters
-from svc.search.lanes import Found, Lane, Metric, Search, TenantSize, choose_lane
+from svc.search.lanes import Found, KeywordLane, Lane, Metric, Search, TenantSize, choose_lane
 from svc.search.query_terms import Conditions, QueryTerms, ScoredTerms
 from svc.vectors.signatures import index_candidates, signatures
 
@@ -94,7 +94,7 @@ def choose_hybrid_lane(search: HybridSearch, size: TenantSize, exact_rows: int) 
     The index lane takes no conditions: its scan would be long if they leave few chunks.
     """
     lane = choose_lane(search.meaning, size, exact_rows)
-    return "bits" if lane == "index" and not _is_plain(search) else lane
+    return "bits" if lane == "index" and not _has_no_limits(search.terms, search.meaning.filters) else lane
 
 
 async def run_hybrid(
@@ -103,7 +103,7 @@ async def run_hybrid(
     """Run a hybrid search in its lane, with one statement."""
     lane = choose_hybrid_lane(search, size, exact_rows)
     meaning = search.meaning
-    is_plain = _is_plain(search)
+    has_no_limits = _has_no_limits(search.terms, meaning.filters)
     arguments: _Both = {
         "user_id": meaning.user_id,
         "embedding": meaning.embedding,
@@ -112,7 +112,7 @@ async def run_hybrid(
         "threshold": meaning.threshold,
         "max_rows": meaning.limit,
     }
-    if lane == "exact" and is_plain and meaning.metric == "cosine":
+    if lane == "exact" and has_no_limits and meaning.metric == "cosine":
         rows = await database.many("search/hybrid_exact_all", **arguments)
         return Found(rows, lane, "search/hybrid_exact_all", arguments)
     if lane == "exact":
@@ -128,7 +128,7 @@ async def run_hybrid(
         candidates = _from_index(meaning, size)
     signature = signatures(meaning.embedding[np.newaxis])[0]
     index: _Index = {**arguments, "signature": signature, "candidates": candidates}
-    if lane == "bits" and is_plain:
+    if lane == "bits" and has_no_limits:
         return Found(await database.many("search/hybrid_bits_all", **index), lane, "search/hybrid_bits_all", index)
     if lane == "bits":
         bits: _Bits = {**index, **search.terms.conditions, **meaning.filters.arguments}
@@ -137,9 +137,9 @@ async def run_hybrid(
     return Found(found, cast(Lane, found[0].lane) if found else lane, "search/hybrid_index", index)
 
 
-def _is_plain(search: HybridSearch) -> bool:
+def _has_no_limits(terms: QueryTerms, filters: Filters) -> bool:
     """Whether nothing limits the chunks, as the statements require that are planned once."""
-    return search.meaning.filters.is_empty and not search.terms.has_conditions
+    return filters.is_empty and not terms.has_conditions
 
 
 def _from_index(search: Search, size: TenantSize) -> int:
@@ -151,20 +151,21 @@ def _from_index(search: Search, size: TenantSize) -> int:
 
 async def run_keyword(database: Database, search: KeywordSearch) -> Found[r.SearchKeyword]:
     """Run a search by keywords."""
-    arguments: _Keyword = {
-        "user_id": search.user_id,
-        **search.terms.scored,
-        "max_rows": search.limit,
-        **search.terms.conditions,
-        **search.filters.arguments,
-    }
-    rows = await database.many("search/keyword", **arguments)
-    return Found(rows, "exact" if search.terms.is_complete else "rarest", "search/keyword", arguments)
+    lane: KeywordLane = "exact" if search.terms.is_complete else "rarest"
+    every: _EveryKeyword = {"user_id": search.user_id, **search.terms.scored, "max_rows": search.limit}
+    if _has_no_limits(search.terms, search.filters):
+        return Found(await database.many("search/keyword_all", **every), lane, "search/keyword_all", every)
+    arguments: _Keyword = {**every, **search.terms.conditions, **search.filters.arguments}
+    return Found(await database.many("search/keyword", **arguments), lane, "search/keyword", arguments)
 
 
-class _Keyword(ScoredTerms, Conditions, FilterArguments):
+class _EveryKeyword(ScoredTerms):
     user_id: UUID
     max_rows: int
+
+
+class _Keyword(_EveryKeyword, Conditions, FilterArguments):
+    pass
 
 
 class _Both(ScoredTerms):

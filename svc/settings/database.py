@@ -65,8 +65,8 @@ class DatabaseSettings(ModelSettings):
         ge=0,
         le=1000,
         description="Maximum number of further connections, for statements that are planned once and not for each run: "
-        "searches by meaning, or by both, without filters, and the context of a conversation. If none is free, such a "
-        "statement uses one of the others; 0: always.",
+        "searches of chunks without filters, and the context of a conversation. If none is free, such a statement uses "
+        "one of the others; 0: always.",
     )
     acquire_timeout_s: float = Field(
         5.0, gt=0, le=600, description="Seconds that a worker or a command waits for a free connection."

@@ -35,6 +35,7 @@ def test_keywords_are_measured(tmp_path: Path) -> None:
     (row,) = rows_of("bench.keyword", tmp_path / "results", str(tmp_path / "texts"), "--short")
     assert int(row["chunks"].replace(",", "")) > 50
     assert float(row["overlap"]) > 0.9
+    assert float(row["HTTP p50"]) > 0
 
 
 def test_a_search_of_messages_finds_more_than_bm25(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ def test_statements_by_their_names() -> None:
     assert names("users/get", "search/*.sql") == [
         "search/bits", "search/bits_all", "search/exact", "search/exact_all", "search/hybrid_bits",
         "search/hybrid_bits_all", "search/hybrid_exact", "search/hybrid_exact_all", "search/hybrid_index",
-        "search/index", "search/index_filtered", "search/keyword", "search/term_shares", "users/get",
+        "search/index", "search/index_filtered", "search/keyword", "search/keyword_all", "search/term_shares",
+        "users/get",
     ]  # fmt: skip
 
 

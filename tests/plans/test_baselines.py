@@ -82,6 +82,7 @@ READ_MANY = {
     "search/hybrid_index": "scores the candidates of the keywords, as many as the budget allows",
     "search/index_filtered": "the documents of a tenant that the filters leave",
     "search/keyword": "scores the candidates of the keywords, as many as the budget allows",
+    "search/keyword_all": "scores the candidates of the keywords, as many as the budget allows",
     "terms/sample_chunks": "chooses among the keys of a tenant's chunks, and counts the terms of 2,000",
     "terms/sample_messages": "the same of messages",
     "usage/list": "adds up what all tenants used between two days, for the admin",

@@ -64,7 +64,7 @@ async def test_the_explanation_names_the_statement_of_the_lane(bits_service: Ser
     assert answer["explanation"]["statement"] == "search/hybrid_bits"
     without_filters = await explained(bits_service, user, QUERY)
     assert without_filters["explanation"]["statement"] == "search/hybrid_bits_all"
-    of_mode = {"hybrid": "search/hybrid_exact_all", "meaning": "search/exact_all", "keyword": "search/keyword"}
+    of_mode = {"hybrid": "search/hybrid_exact_all", "meaning": "search/exact_all", "keyword": "search/keyword_all"}
     for mode, statement in of_mode.items():
         exact = await explained(bits_service, user, {"query": QUERY["query"], "mode": mode, "recall": "exact"})
         assert (exact["lane"], exact["explanation"]["statement"]) == ("exact", statement)

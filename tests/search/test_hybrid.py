@@ -17,6 +17,7 @@ from svc.search.hybrid import keyword_weight_of
 from tests.conftest import running_service, test_settings
 from tests.routes.answers import ok, statements
 from tests.routes.tenants import Tenant, new_tenant, shared_service
+from tests.routes.test_explanations import explained, steps
 from tests.search.test_lanes import NO_OTHER_PLAN, give_indexes
 from tests.search.texts import Text, make_texts
 
@@ -142,6 +143,15 @@ async def test_a_filter_that_all_documents_pass_changes_nothing(
     without = await search(tenant, query, **body)
     filtered = await search(tenant, query, **ANY_TIME, **body)
     assert without["results"] == filtered["results"] != []
+
+
+@pytest.mark.parametrize("body", [{}, {"threshold": -1.0}, {"threshold": -1.0, **ANY_TIME}])
+async def test_the_range_of_the_scores_is_computed_once(library: Library, body: dict[str, Any]) -> None:
+    tenant, _ = library
+    answer = await explained(tenant.service, tenant.id, {"query": "comet planet moon", "limit": 100, **body})
+    loops = [step["loops"] for step in steps(answer["explanation"]["plan"]) if "Aggregate" in step["step"]]
+    assert loops
+    assert max(loops) == 1
 
 
 async def test_a_threshold_is_the_lowest_similarity(library: Library) -> None:
