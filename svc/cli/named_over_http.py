@@ -18,7 +18,7 @@ class WrongUserError(CabinetError):
 
 
 async def found_user(client: AsyncCabinet, name: str) -> models.User:
-    """Find a user, with the admin's key. A word with an @ is an external id only if it is nobody's address.
+    """Find a user, with the admin's key. A word with an @ is an external id only if no user has this address.
 
     Raises:
         WrongUserError: there is no such user.

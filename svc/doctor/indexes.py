@@ -89,7 +89,7 @@ async def unused_index(subject: Subject) -> Verdict:
         name, size = row.index_name, megabytes(row.size_bytes)
         problem = f"index {name} on {row.table_name} ({size}) was never used in {row.table_scans:,} scans of the table"
         if name in served:
-            why = f"it serves {', '.join(served[name][:3])}, which nobody has called; do not drop it for that"
+            why = f"it serves {', '.join(served[name][:3])}, which have not run; that is not a reason to drop it"
             findings.append(Finding("note", problem, why))
         elif name.startswith(PREFIX):
             findings.append(
@@ -162,7 +162,7 @@ def _served(statements: Mapping[str, Statement]) -> dict[str, list[str]]:
 def _definitions(statements: Mapping[str, Statement]) -> dict[str, str]:
     """The statements in the migrations and in `ddl/` that create indexes, by the name of the index.
 
-    Indexes that a later migration drops are left out.
+    Indexes that a later migration drops are omitted.
     """
     files = sorted(resource_folder("migrations").glob("*.sql"))
     texts = [file.read_text(encoding="utf-8") for file in files if not file.name.endswith(".rollback.sql")]

@@ -24,7 +24,7 @@ TINY_TOKENS = 8
 _ROOMS_TRIED = 4
 _SPARE_TOKENS = 10  # of a piece of a table or of code, so that a few words before or after it fit too
 _HEADING_MOST_CHARACTERS = 200
-_MOST_HEADINGS = 24  # in a row, such as the names of functions that nobody described
+_MOST_HEADINGS = 24  # in a row, such as the names of functions without descriptions
 _PATH_MOST_SHARE = 8  # The headings above a chunk take at most one of this number of its tokens.
 _NEWLINES = str.maketrans("\n", " ")
 

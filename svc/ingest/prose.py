@@ -24,7 +24,7 @@ class ProseCutter:
 
     def __init__(self, counter: WordCounter, tokens: int, overlap_tokens: int) -> None:
         # The splitter does not count a text that has fewer bytes than the limit has tokens. But the tokenizer adds one
-        # token to a text of unknown characters, so that token is left out of both the count and the limit.
+        # token to a text of unknown characters, so both the count and the limit exclude that token.
         self._splitter = TextSplitter.from_callback(
             lambda text: max(counter.count(text) - 1, 0), max(tokens - 1, 1), max(overlap_tokens - 1, 0)
         )
@@ -38,7 +38,8 @@ class ProseCutter:
 
 
 def _blocks(text: str) -> Iterator[Span]:
-    """Yield pieces of `text` that the splitter processes in linear time; nearly always one, the whole text."""
+    """Yield pieces of `text` that the splitter processes in linear time; nearly always there is only one, the whole
+    text."""
     start = 0
     for line in _LONG_LINE.finditer(text):
         for cut in _cuts(text, line.start(), line.end()):

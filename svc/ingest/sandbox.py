@@ -1,4 +1,5 @@
-"""Parses and chunks each document in a separate process with resource limits, so that a zip bomb harms nobody.
+"""Parses and chunks each document in a separate process with resource limits, so that a zip bomb harms no other
+document.
 
     server or worker                 parser server                        one document
     ParserSandbox.chunks --sockets-> forks, reports how the child ended -> limits itself, parses, chunks
@@ -6,7 +7,7 @@
 The parser server is started once, with the libraries and the tokenizer loaded. It has no secrets, reads no document,
 and exits when the socket to its parent closes. A child sets its limits before it reads its document, and the kernel
 enforces them: SIGXCPU for CPU time, SIGALRM for elapsed time, a failed allocation for memory. Elapsed time depends on
-what else the machine does, so a document that exceeds it is tried again, and only the other limits are final. Closing
+the load of the machine, so a document that exceeds it is tried again, and only the other limits are final. Closing
 the status socket of a document kills its child; so does cancelling the task, or the death of the parent.
 
 The results come from a process that read hostile input. They are decoded by msgspec into known types, never unpickled.
@@ -70,7 +71,7 @@ class ParserSandbox:
             ocr=settings.ocr,
         )
         self._sizes = ChunkSizes(settings.chunk_tokens, settings.chunk_overlap_tokens)
-        # All places to one user who is alone, because no document takes long; in turn otherwise.
+        # A user who is alone gets all places, because no document takes long; otherwise users take turns.
         self._places = Turns(PARSERS_AT_ONCE, is_divided=False)
         self._starting = asyncio.Lock()
         self._server: ParserServer | None = None
@@ -95,7 +96,7 @@ class ParserSandbox:
 
         Raises:
             DocumentRejectedError: the document cannot be read, or exceeds a limit, which the detail names.
-            UnavailableError: the parser server could not be started, or was killed, or the time of the clock ran out
+            UnavailableError: the parser server could not be started, or was killed, or the elapsed time ran out
                 before the document's processor time; a retry may succeed.
             ConnectionHeldError: this task holds a database connection.
         """
@@ -140,7 +141,7 @@ class ParserSandbox:
             status, servers_status = _pair(sockets)
             with childs_connection, servers_status, contextlib.suppress(OSError):
                 server.fork(childs_connection, servers_status)
-            # Now only the server holds the other ends. If it is dead or cannot fork, the read below ends at once.
+            # Now only the server holds the other ends. If it is dead or cannot fork, the read below ends immediately.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(START_TIMEOUT_S):
                     if await asyncio.get_running_loop().sock_recv(status, 1):
@@ -191,7 +192,7 @@ class ParserSandbox:
         if ended.code == -signal.SIGALRM:
             return UnavailableError(
                 f"Reading the document took more than {self._limits.timeout_s:g} seconds (CABINET_PARSE_TIMEOUT_S), "
-                "although it used less processor time than it may; the machine is busy."
+                "although it used less processor time than its limit; the machine is busy."
             )
         return self._rejection(ended)
 

@@ -39,7 +39,7 @@ async def store_chunks(
 ) -> None:
     """Store chunks, mark the document ready and delete the documents that it replaces.
 
-    `terms` are those of the chunks, found while the database works.
+    `terms` are the terms of the chunks, which are found while the database works.
 
     Raises:
         LeaseLostError: the attempt no longer holds the document.

@@ -1,6 +1,6 @@
 """Counts tokens with the tokenizer of the local embedding model.
 
-The counts of remote models differ by some percent. Limits on chunks always refer to these tokens, whatever the model.
+The counts of remote models differ by a few percent. Limits on chunks always refer to these tokens, whatever the model.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def count_tokens(text: str) -> int:
 
 
 async def count_tokens_aside(text: str) -> int:
-    """The same; a long text is counted in a thread, so that it does not block the event loop."""
+    """Count tokens like `count_tokens`; a long text is counted in a thread, so that it does not block the event
+    loop."""
     return count_tokens(text) if len(text) <= COUNTED_AT_ONCE else await asyncio.to_thread(count_tokens, text)
 
 
@@ -78,8 +79,8 @@ class WordCounter(dict[str, int]):
     def __missing__(self, word: str) -> int:
         if word[1:].isdecimal() and word.isascii():
             return len(word)  # a token for each digit; there are too many numbers to keep
-        # The tokenizer prepends a space to its input: the first one of the word, or one too many before a newline. It
-        # makes no token of an empty text, but a trailing space is one.
+        # The tokenizer prepends a space to its input: the first one of the word, or one too many before a newline. An
+        # empty text has no tokens, but a trailing space is one.
         tokens = _encoded_length(word) - 1 if word[0] == "\n" else _encoded_length(word[1:]) or 1
         if len(word) <= _LONGEST_KEPT_WORD:
             self[word] = tokens

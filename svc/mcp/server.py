@@ -146,7 +146,7 @@ def mcp_server(client_of: ClientOf) -> MCPServer:
     ) -> str:
         """List the user's documents, or those of one collection, newest first, with their ids, types and states. Use it
         to learn which documents there are, and which collections others share with the user; to find something in
-        them, use search. If there are more, the last line says how to go on."""
+        them, use search. If there are more, the last line says how to continue."""
         return await _answered(tools.list_documents(client_of(context), limit, after, collection))
 
     @server.resource("cabinet://documents/{document_id}", name="document", mime_type="text/plain")

@@ -1,8 +1,8 @@
 """Exports all rows of a tenant as lines, page by page, without holding a connection between pages.
 
 Each page is one statement, bounded in rows and bytes. An export therefore needs the same memory for a tenant of any
-size, and a client that reads slowly delays nobody. The disadvantage is that the pages are not one snapshot. Two rules
-keep the export consistent:
+size, and a client that reads slowly does not delay others. The disadvantage is that the pages are not one snapshot. Two
+rules keep the export consistent:
 
 - A document is followed by its bytes, chunks and vectors; rows of another attempt than the document's are omitted. A
 conversation is followed by its messages, up to its last position at that time. Therefore no row precedes its parent,

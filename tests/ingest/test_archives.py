@@ -55,7 +55,7 @@ def test_the_whole_files_of_an_archive_that_is_cut_off_are_read() -> None:
     assert warnings_of("a.zip", cut) == [
         CUT,
         "Damaged, and read as far as possible: c.txt.",
-        "The 3 files of the archive are one document; upload each to have one of its own.",
+        "The 3 files of the archive are one document; for separate documents, upload each.",
     ]
 
 

@@ -265,7 +265,7 @@ def test_images_in_headers_placeholders_and_building_blocks_of_word_are_named() 
     assert document.text == "Name:\n\nLogo"
     assert document.warnings == [
         "Images without a description in headers or footers were not read.",
-        "The building blocks that the document has for its author were not read.",
+        "The building blocks of the document were not read.",
         "The placeholder texts of empty fields were not read.",
     ]
 

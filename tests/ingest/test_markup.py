@@ -124,7 +124,7 @@ def test_what_a_page_only_refers_to_is_named() -> None:
         "1 image has no description and was not read.",
         "1 film, recording or other object in the page was not read.",
         "Other pages that are shown in this one were not read: https://a.example.",
-        "1 address of a link was left out: of more than 500 characters.",
+        "1 address of a link was omitted: the limit is 500 characters.",
     ]
 
 

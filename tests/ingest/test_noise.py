@@ -18,18 +18,18 @@ IMAGE = base64.b64encode(random.Random(1).randbytes(60_000)).decode()
         (
             f"# Plan\n\n![map](data:image/png;base64,{IMAGE}) after",
             "# Plan\n\n![map]() after",
-            "1 embedded image in base64, of 59 kB, on line 3, was left out.",
+            "1 embedded image in base64, of 59 kB, on line 3, was omitted.",
         ),
-        (f"before\n{IMAGE}\nafter", "before\n\nafter", "1 embedded file in base64, of 59 kB, on line 2, was left out."),
+        (f"before\n{IMAGE}\nafter", "before\n\nafter", "1 embedded file in base64, of 59 kB, on line 2, was omitted."),
         (
             "before\n" + base64.encodebytes(random.Random(2).randbytes(2000)).decode() + "after",
             "before\n\nafter",
-            "1 embedded file in base64, of 2 kB, on line 2, was left out.",
+            "1 embedded file in base64, of 2 kB, on line 2, was omitted.",
         ),
         (
             f"[a]: <data:image/png;base64,{IMAGE}>\n[b]: <data:image/gif;base64,{IMAGE}>",
             "[a]: <>\n[b]: <>",
-            "2 embedded images in base64, of 118 kB in all, on lines 1, 2, were left out.",
+            "2 embedded images in base64, of 118 kB in all, on lines 1, 2, were omitted.",
         ),
     ],
 )

@@ -82,7 +82,7 @@ def test_xml_names_the_files_that_it_includes_and_leaves_embedded_ones_out() -> 
     inner = f"<p>one</p><xi:include href='b.xml'/><binary>{_NOISE}</binary>"
     source = f"<a xmlns:xi='http://www.w3.org/2001/XInclude'>{inner}</a>"
     assert warnings_of("a.xml", source) == [
-        "1 embedded file in base64, of 1 kB, was left out.", "Parts in other files that were not read: b.xml.",
+        "1 embedded file in base64, of 1 kB, was omitted.", "Parts in other files that were not read: b.xml.",
     ]  # fmt: skip
     assert _NOISE[:99] not in text_of("a.xml", source)
 

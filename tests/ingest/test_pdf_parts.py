@@ -79,8 +79,8 @@ def test_pages_with_nothing_on_them_are_named() -> None:
     box = "/Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F 5 0 R>>>>"
     damaged = stream("no deflated data", "/Filter/FlateDecode")
     for contents, warnings in (
-        ("4 0 R", ["Page 1 has nothing on it, or its contents are damaged."]),
-        ("99 0 R", ["Page 1 has nothing on it, or its contents are damaged."]),
+        ("4 0 R", ["Page 1 is empty, or its contents are damaged."]),
+        ("99 0 R", ["Page 1 is empty, or its contents are damaged."]),
         ("7 0 R", []),
     ):
         data = pdf([
@@ -93,7 +93,7 @@ def test_pages_with_nothing_on_them_are_named() -> None:
 def test_text_off_the_page_is_named() -> None:
     document = read(page(words("(Words)") + words("(Away)", -100)))
     assert document.text == "Words"
-    assert document.warnings == ["Page 1 has text that nobody can see, which was not read."]
+    assert document.warnings == ["Page 1 has invisible text, which was not read."]
 
 
 def test_a_document_whose_end_is_cut_off_is_read() -> None:

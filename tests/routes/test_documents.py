@@ -45,7 +45,7 @@ async def test_a_document_becomes_ready(tenant: Tenant) -> None:
 async def test_a_document_says_what_was_not_read(tenant: Tenant) -> None:
     image = base64.b64encode(random.Random(1).randbytes(3000)).decode()
     document = await tenant.ready_document("plan.md", f"# Plan\n\n![map](data:image/png;base64,{image})")
-    assert document["warnings"] == ["1 embedded image in base64, of 3 kB, on line 3, was left out."]
+    assert document["warnings"] == ["1 embedded image in base64, of 3 kB, on line 3, was omitted."]
     assert ok(await tenant.get("/documents"))["data"][0]["warnings"] == document["warnings"]
 
 

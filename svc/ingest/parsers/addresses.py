@@ -44,7 +44,7 @@ class Addresses:
         if not self.too_long:
             return []
         what = "1 address of a link was" if self.too_long == 1 else f"{self.too_long} addresses of links were"
-        return [f"{what} left out: of more than {_MOST_CHARACTERS} characters."]
+        return [f"{what} omitted: the limit is {_MOST_CHARACTERS} characters."]
 
 
 def with_address(words: str, address: str) -> str:

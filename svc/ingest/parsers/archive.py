@@ -50,7 +50,7 @@ def parse(data: bytes) -> ReadDocument:
     if cut:
         writer.warn(f"Damaged, and read as far as possible: {_listed(cut)}.")
     if len(members) > 1:
-        writer.warn(f"The {len(members)} files of the archive are one document; upload each to have one of its own.")
+        writer.warn(f"The {len(members)} files of the archive are one document; for separate documents, upload each.")
     if len(members) > _MOST_FILES:
         writer.warn(f"The archive has {len(members)} files, of which the first {_MOST_FILES} were read.")
     if encrypted:

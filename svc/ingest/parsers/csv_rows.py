@@ -42,7 +42,7 @@ def _unclosed(text: str, delimiter: str) -> list[int]:
             closed = _CLOSED.match(text, following)
             if closed is None or (closed.end() < len(text) and "\n" in closed.group()):
                 found.append(at)
-            else:  # the last cell, or `"a" b`, which goes on without quotation marks
+            else:  # the last cell, or `"a" b`, which continues without quotation marks
                 following = closed.end()
         at = end_of_cell.search(text, following).end()  # type: ignore[union-attr]
     return found

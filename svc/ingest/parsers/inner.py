@@ -29,7 +29,7 @@ def read_inner(name: str, data: bytes, writer: Writer) -> ReadDocument | None:
 
     depth = _depth.get()
     if depth >= _DEEPEST:
-        writer.warn(f"{name} was not read: it is more than {_DEEPEST} files deep inside of others.")
+        writer.warn(f"{name} was not read: it is nested in more than {_DEEPEST} files.")
         return None
     token = _depth.set(depth + 1)
     try:

@@ -49,5 +49,5 @@ def _warning(kind: str, removed: list[tuple[int, int]]) -> str:
     more = ", …" if len(removed) > _LINES_SHOWN else ""
     kilobytes = -(-sum(size for _, size in removed) // 1024)
     if len(removed) == 1:
-        return f"1 {kind} in base64, of {kilobytes} kB, on line {shown}, was left out."
-    return f"{len(removed)} {kind}s in base64, of {kilobytes} kB in all, on lines {shown}{more}, were left out."
+        return f"1 {kind} in base64, of {kilobytes} kB, on line {shown}, was omitted."
+    return f"{len(removed)} {kind}s in base64, of {kilobytes} kB in all, on lines {shown}{more}, were omitted."

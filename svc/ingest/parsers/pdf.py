@@ -162,7 +162,7 @@ def _warn(pages: list[Page], writer: Writer) -> None:
         ),
         (
             [page.number for page in pages if page.is_blank],
-            "has nothing on it, or its contents are damaged", "have nothing on them, or their contents are damaged",
+            "is empty, or its contents are damaged", "are empty, or their contents are damaged",
         ),
         (
             [page.number for page in pages if MEDIA in page.notes],
@@ -180,7 +180,7 @@ def _warn(pages: list[Page], writer: Writer) -> None:
         ),
         (
             [page.number for page in pages if page.has_unseen],
-            "has text that nobody can see, which was not read", "have text that nobody can see, which was not read",
+            "has invisible text, which was not read", "have invisible text, which was not read",
         ),
     ):  # fmt: skip
         if len(found) == 1:
@@ -188,9 +188,7 @@ def _warn(pages: list[Page], writer: Writer) -> None:
         elif found:
             writer.warn(f"Pages {numbers(found)} {several}.")
     if plain := [page.number for page in pages if page.parts and not page.has_layout]:
-        writer.warn(
-            f"Columns and tables were not looked for on pages {plain[0]} to {plain[-1]}: there are too many before."
-        )
+        writer.warn(f"Columns and tables were not detected on pages {plain[0]} to {plain[-1]}, after too many texts.")
 
 
 def _sample() -> bytes:

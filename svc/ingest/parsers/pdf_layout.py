@@ -115,7 +115,7 @@ class _Band:
         self._all_rows: list[Row] = []
 
     def takes(self, line: Line, *, is_page: bool) -> bool:
-        """Append the next line if the gutters go on through it, or there is none in either; return whether."""
+        """Append the next line if the gutters continue through it, or there is none in either; return whether."""
         free, box = common(self._free, line.free), union([self._box, line.box])
         gutters = self._interior(free, box)
         if not self._gutters:

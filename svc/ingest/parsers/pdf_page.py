@@ -35,7 +35,7 @@ class Page:
     def __init__(
         self, document: pypdfium2.PdfDocument, index: int, *, has_layout: bool = True, has_layers: bool = False
     ) -> None:
-        """Read a page. Without `has_layout`, its columns and tables are not looked for."""
+        """Read a page. Without `has_layout`, its columns and tables are not detected."""
         self.number = index + 1
         self.has_layout = has_layout
         self.texts = 0

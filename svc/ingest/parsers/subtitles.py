@@ -41,7 +41,7 @@ def parse(data: bytes) -> ReadDocument:
     _write(waiting, begun, writer)
     if not times:
         writer.add("text", text)
-        writer.warn("The file has no times of subtitles; it was read as plain text.")
+        writer.warn("The file has no subtitle times; it was read as plain text.")
     return writer.document()
 
 

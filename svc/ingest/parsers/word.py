@@ -101,7 +101,7 @@ class _Body:
         if self._has_images_at_edges:
             self._writer.warn("Images without a description in headers or footers were not read.")
         if any(each.kind == "glossaryDocument" for each in self._parts.values()):
-            self._writer.warn("The building blocks that the document has for its author were not read.")
+            self._writer.warn("The building blocks of the document were not read.")
         if self._has_deletions:
             self._writer.warn("Deleted text that the document keeps as tracked changes was not read.")
         if self._has_placeholders:

@@ -41,7 +41,7 @@ _XHTML = "{http://www.w3.org/1999/xhtml}"
 _TITLE_MOST_CHARACTERS = 200
 _MOST_PARTS = 50  # of a paragraph in which no text follows them
 _LAST_PARTS = 4
-# Elements inside of a paragraph whose words do not go on in those around them.
+# Elements inside a paragraph whose words do not continue in the words around them.
 _PARTS = frozenset((
     *_TITLES, "p", "para", "list", "item", "list-item", "listitem", "li", "table", "row", "tr", "td", "th", "entry",
     "cell", "sec", "section", "fn", "note", "caption", "br", "lb", "line", "l",
@@ -165,7 +165,7 @@ def _is_drawing(element: etree._Element) -> bool:
 
 
 def _is_apart(node: etree._Element) -> bool:
-    """Whether the words of an element inside of a paragraph do not go on from those before it."""
+    """Whether the words of an element inside a paragraph do not continue the words before it."""
     before = node.getprevious()
     return _name(node) in _PARTS or (before is not None and before.tag == node.tag and not before.tail)
 
