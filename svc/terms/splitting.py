@@ -23,12 +23,13 @@ SEPARATOR = "\x01"
 """Stands between the words of two texts."""
 
 _LONGEST_RUN = 1_000
+_MOST_INSIDE = 3  # apostrophes
 
 
 def _word_pattern(characters: str) -> re.Pattern[str]:
     """Finds words. An apostrophe inside a word is a part of it here, and taken out later."""
     run = f"[{characters}]{{1,{_LONGEST_RUN}}}"
-    return re.compile(f"{run}(?:['’]{run}){{0,3}}")
+    return re.compile(f"{run}(?:['’]{run}){{0,{_MOST_INSIDE}}}")
 
 
 _ASCII_WORD = _word_pattern("A-Za-z0-9_")
@@ -45,10 +46,9 @@ def word_pattern(text: str) -> re.Pattern[str]:
 
 
 _SPACED = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in f"_'{SEPARATOR}")}
-# Apostrophes at the ends of words, in a text whose other characters are those of words, and spaces.
+# Apostrophes at the ends of words, in a text that otherwise contains only characters of words, and spaces.
 _OUTSIDE = re.compile(r"'(?:(?![^ '’])|(?<![^ '’]'))")
 _TYPESET_OUTSIDE = re.compile(r"’(?:(?![^ '’])|(?<![^ '’]’))")
-_MANY_INSIDE = re.compile("(?:[^'’]*['’]){4}").match
 # Typographic characters; with these replaced, most English texts are ASCII.
 _TYPESET = dict(zip("’‘“”–—…•\u00a0", "'        ", strict=True))
 _NOT_TYPESET = re.compile(f"[^\\x00-\\x7f{''.join(_TYPESET)}]")
@@ -99,7 +99,7 @@ def found_words(text: str) -> list[str]:
 
 def is_several(word: str) -> bool:
     """Whether the regular expression can find several words in a word that was found by splitting."""
-    return len(word) > _LONGEST_RUN or _MANY_INSIDE(word) is not None
+    return len(word) > _LONGEST_RUN or word.count("'") + word.count("’") > _MOST_INSIDE
 
 
 def _is_plain(text: str) -> bool:

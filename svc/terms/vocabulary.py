@@ -120,7 +120,9 @@ class Vocabulary:
 
 
 def _is_special(word: str) -> bool:
-    return is_several(word) or (not word.isascii() and HAN.search(word) is not None)
+    if word.isascii():
+        return is_several(word)
+    return HAN.search(word) is not None or is_several(word)
 
 
 class _Numbers(dict[str, int]):

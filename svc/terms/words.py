@@ -112,7 +112,7 @@ class Words:
         folded = [word.lower() for word in words]
         stems = self._stems.of_ascii(folded)
         return [
-            (term(stem),) if stem and word not in self.stop_words else ()
+            (_kept_term(stem),) if stem and word not in self.stop_words else ()
             for word, stem in zip(folded, stems, strict=True)
         ]
 
@@ -183,7 +183,8 @@ class Words:
         """The terms of a word as letters. A word can hold several in other scripts or after normalization."""
         if word.isascii() and "'" not in word:
             return self._spaced(word)
-        word = _normal(word)
+        if not word.isascii():
+            word = _normal(word)
         pieces = [piece for piece in _APOSTROPHE.split(word) if piece]
         letters: list[str] = []
         for piece in pieces:
