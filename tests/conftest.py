@@ -136,7 +136,8 @@ def database_url_of(server_url: str, name: str) -> str:
 def test_settings(**changes: object) -> Settings:
     """Return settings with small limits, so that tests do not wait long."""
     values: dict[str, object] = {
-        "pool_size": 5, "generic_pool_size": 1, "acquire_timeout_s": 5.0, "request_wait_s": 30.0, "worker_poll_s": 0.5,
+        "pool_size": 5, "generic_pool_size": 1, "acquire_timeout_s": 60.0, "request_wait_s": 30.0, "worker_poll_s": 0.5,
+        "connect_timeout_s": 120.0,
         "worker_retry_s": 0.1,
         "overload_late_s": 0, "worker_concurrency": 2,
         "admin_key": ADMIN_KEY, "default_plan": "enterprise", "chunk_tokens": 64, "chunk_overlap_tokens": 8,

@@ -102,6 +102,17 @@ SLOW = {
     "tests/web/test_loop_lag.py",
 }
 SLOW_FOLDERS = ("tests/bench/",)
+# Files and folders with both: tests with `pytest.mark.slow` repeat, in more forms or more often, what another
+# test in `make test` checks once.
+PARTLY_SLOW = {
+    "tests/campaigns/test_soak.py",
+    "tests/clients/openai/",
+    "tests/clients/test_mcp.py",
+    "tests/filters/test_evaluation.py",
+    "tests/ingest/test_sandbox.py",
+    "tests/routes/test_transfers.py",
+    "tests/sql/test_prepare.py",
+}
 
 
 def is_left_out(path: Path, root: Path, markers: str) -> bool:
@@ -109,6 +120,8 @@ def is_left_out(path: Path, root: Path, markers: str) -> bool:
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else ""
     if not path.name.startswith("test_"):
         return markers == "not slow" and f"{name}/" in SLOW_FOLDERS
+    if name.startswith(tuple(PARTLY_SLOW)):
+        return False
     return (markers == "slow" and not _is_slow(name)) or (markers == "not slow" and _is_slow(name))
 
 

@@ -48,7 +48,10 @@ async def over_stdio(server: ServerProcess, key: str) -> AsyncIterator[Client]:
         yield client
 
 
-@pytest.fixture(params=[over_http, over_stdio], ids=["http", "stdio"])
+# Each `cabinet mcp` takes two seconds of processor time; test_the_command_logs_no_requests starts one in `make test`.
+@pytest.fixture(
+    params=[pytest.param(over_http, id="http"), pytest.param(over_stdio, id="stdio", marks=pytest.mark.slow)]
+)
 def connect(request: pytest.FixtureRequest) -> Connect:
     """Connects an assistant over each of the transports."""
     return request.param  # type: ignore[no-any-return]

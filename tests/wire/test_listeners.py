@@ -15,6 +15,7 @@ import pytest
 from svc.cli.serve import listen
 from svc.errors import StartupError
 from svc.wire.listeners import BACKLOG, create_listener, further_listeners
+from tests.conftest import PATIENCE_S
 from tests.wire.served import Served, get
 
 BEYOND_ONE_QUEUE = BACKLOG + 500
@@ -44,10 +45,14 @@ def test_more_connections_wait_than_one_queue_of_the_kernel_has_places_for() -> 
                 poll.register(client, select.POLLOUT)
         until = time.monotonic() + 0.9
         # A connection without a place would be retried after a second.
-        while pending and time.monotonic() < until:
+        while pending:
+            # One more look after the time is up: on a busy machine, this process may not have run meanwhile.
+            is_over = time.monotonic() >= until
             for number, _ in poll.poll(100):
                 poll.unregister(number)
                 pending.discard(number)
+            if is_over:
+                break
         assert not pending
 
 
@@ -64,10 +69,13 @@ def test_answers_that_nobody_reads_end_the_work_for_their_requests() -> None:
         client = served.client(receive_bytes=4096)
         client.socket.setblocking(False)
         requests = get("/path/a") * 1000
-        sent, until = 0, time.monotonic() + 1.5
-        while time.monotonic() < until:
+        sent, taken_at, until = 0, time.monotonic(), time.monotonic() + PATIENCE_S
+        # Until the server has taken no byte for a second.
+        while len(served.application.seen) <= 100 or time.monotonic() - taken_at < 1:
+            assert time.monotonic() < until
+            assert len(served.application.seen) < 1500
             try:
                 sent += client.socket.send(requests[sent % len(requests) :])
+                taken_at = time.monotonic()
             except BlockingIOError:
                 time.sleep(0.01)
-        assert 100 < len(served.application.seen) < 1500

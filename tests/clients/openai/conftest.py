@@ -30,9 +30,9 @@ async def clients(server: ServerProcess, key: str) -> AsyncIterator[dict[str, Ap
             yield {"sync": Api(plain, False), "async": Api(asynchronous, True)}
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=["sync", pytest.param("async", marks=pytest.mark.slow)])
 def api(request: pytest.FixtureRequest, clients: dict[str, Api]) -> Api:
-    """The SDK. Each check runs with both of its clients."""
+    """The SDK. Each check runs with both of its clients, with the second one in `make test-slow`."""
     found: Api = clients[request.param]
     return found
 
