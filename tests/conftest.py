@@ -20,6 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -50,6 +51,9 @@ if ROW_SECURITY:
     # For the processes that tests start.
     os.environ["CABINET_RLS"] = "on"
 Settings.model_config["env_file"] = None
+# A busy machine draws examples slowly, which says nothing about a test.
+hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("tests")
 
 ADMIN_KEY = "test-admin-key-0123456789"
 # Seconds after which a test stops waiting. This only ends a hang, so a busy machine never needs as long.
@@ -137,7 +141,7 @@ def test_settings(**changes: object) -> Settings:
     """Return settings with small limits, so that tests do not wait long."""
     values: dict[str, object] = {
         "pool_size": 5, "generic_pool_size": 1, "acquire_timeout_s": 60.0, "request_wait_s": 30.0, "worker_poll_s": 0.5,
-        "connect_timeout_s": 120.0,
+        "connect_timeout_s": 120.0, "statement_timeout_s": 60.0,
         "worker_retry_s": 0.1,
         "overload_late_s": 0, "worker_concurrency": 2,
         "admin_key": ADMIN_KEY, "default_plan": "enterprise", "chunk_tokens": 64, "chunk_overlap_tokens": 8,

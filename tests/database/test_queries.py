@@ -229,7 +229,7 @@ async def test_a_statement_is_cancelled_at_its_timeout(database: Database, plant
 async def test_the_timeout_of_the_settings_applies_on_the_server(database: Database, plant: Plant) -> None:
     planted = plant("users/limit :value", "-- returns: s text\nselect current_setting('statement_timeout') as s;")
 
-    assert await planted.value_by_name("users/limit", {}) == "10s"
+    assert await planted.value_by_name("users/limit", {}) == "1min"
 
 
 async def test_the_victim_of_a_deadlock_can_try_again(database: Database) -> None:

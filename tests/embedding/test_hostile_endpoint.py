@@ -18,6 +18,7 @@ from svc.embedding.openai_replies import ReplyReader
 from svc.embedding.transport import answer_limit
 from svc.errors import EmbeddingRefusedError, EmbeddingUnavailableError, StartupError
 from svc.settings import load_settings
+from tests.conftest import PATIENCE_S
 from tests.embedding_endpoint import EmbeddingEndpoint
 
 DIMENSIONS = 32
@@ -48,7 +49,7 @@ def _clean(endpoint: EmbeddingEndpoint, elsewhere: EmbeddingEndpoint) -> None:
 async def provider_for(endpoint: EmbeddingEndpoint, **changes: Any) -> AsyncIterator[OpenAIProvider]:
     settings = {
         "openai_base_url": endpoint.base_url, "openai_api_key": "sk-test", "embedding_dimensions": DIMENSIONS,
-        "embedding_max_retries": 0, "embedding_timeout_s": 30,
+        "embedding_max_retries": 0, "embedding_timeout_s": PATIENCE_S,
     }  # fmt: skip
     provider = OpenAIProvider(load_settings(**{**settings, **changes}), backoff_s=0.02)
     try:
