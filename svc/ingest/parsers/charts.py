@@ -10,6 +10,16 @@ from svc.ingest.parsers.drawing_text import drawing_texts
 _MOST_POINTS = 1_000
 
 
+def write_chart_or_diagram(root: etree._Element | None, writer: Writer, *, is_chart: bool) -> None:
+    """Write the part of a file that a drawing refers to; None means that it is missing or damaged."""
+    if root is None:
+        writer.warn("A chart or a diagram was not read: its part is missing or damaged.")
+    elif is_chart:
+        write_chart(root, writer)
+    else:
+        writer.add("text", "\n".join(drawing_texts(root)))
+
+
 def write_chart(root: etree._Element, writer: Writer) -> None:
     """Write the titles of a chart, and a row for each category with the values of all series."""
     for title in root.iter("{*}title"):

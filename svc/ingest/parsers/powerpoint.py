@@ -8,7 +8,7 @@ from lxml import etree
 
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.addresses import Addresses
-from svc.ingest.parsers.charts import write_chart
+from svc.ingest.parsers.charts import write_chart_or_diagram
 from svc.ingest.parsers.drawing_text import drawing_texts
 from svc.ingest.parsers.embedded import Objects
 from svc.ingest.parsers.office import Package, Relationship, packed, relationship_id
@@ -209,12 +209,7 @@ class _Slide:
             is_chart = _name(node) == "chart"
             related = self._related.get(relationship_id(node, "id" if is_chart else "dm") or "")
             part = self._package.xml(related.part) if related else None
-            if part is None:
-                self._writer.warn("A chart or a diagram was not read: its part is missing or damaged.")
-            elif is_chart:
-                write_chart(part, self._writer)
-            else:
-                self._writer.add("text", "\n".join(drawing_texts(part)))
+            write_chart_or_diagram(part, self._writer, is_chart=is_chart)
 
 
 def _shapes(root: etree._Element) -> Iterator[etree._Element]:

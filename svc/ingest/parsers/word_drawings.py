@@ -6,8 +6,7 @@ from lxml import etree
 
 from svc.ingest.document import Writer
 from svc.ingest.parsers.addresses import Addresses
-from svc.ingest.parsers.charts import write_chart
-from svc.ingest.parsers.drawing_text import drawing_texts
+from svc.ingest.parsers.charts import write_chart_or_diagram
 from svc.ingest.parsers.embedded import Objects
 from svc.ingest.parsers.office import Package, relationship_id
 from svc.ingest.parsers.word_styles import value_of
@@ -57,9 +56,4 @@ class Drawings:
     def _write_part(self, node: etree._Element, *, is_chart: bool) -> None:
         reference = self._parts.get(relationship_id(node, "id" if is_chart else "dm") or "")
         part = self._package.xml(reference) if reference else None
-        if part is None:
-            self._writer.warn("A chart or a diagram was not read: its part is missing or damaged.")
-        elif is_chart:
-            write_chart(part, self._writer)
-        else:
-            self._writer.add("text", "\n".join(drawing_texts(part)))
+        write_chart_or_diagram(part, self._writer, is_chart=is_chart)
