@@ -21,7 +21,9 @@
 -- returns: as collection_files/get
 -- index: collections_pkey, documents_pkey, ingestion_jobs_pkey, collection_files_pkey,
 --   collection_files_document_idx, documents_readings_idx
--- length: the collection, its files, their readings and the jobs of those that are read now change together
+-- length: the collection, its files, their readings and the jobs of those that are read now change together,
+--   or nothing does. Each part decides from the rows that the parts before it have locked; as statements in
+--   a transaction, they would take about ten round trips instead of one, while the collection is locked
 with held as materialized (
     select c.id
     from collections as c

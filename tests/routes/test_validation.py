@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from svc.ingest.formats import SEARCHED_TYPES
 from tests.conftest import ADMIN_KEY, Service
 from tests.routes.answers import problem
 from tests.routes.tenants import Tenant
@@ -56,9 +57,8 @@ BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
         "POST /search",
         {"file_types": ["pdf", "exe"]},
         {
-            "file_types[1]": 'file_types[1] must be one of "chunks", "code", "csv", "docx", "epub", "html", "image", '
-            '"json", "latex", "mail", "markdown", "msg", "notebook", "odp", "ods", "odt", "pdf", "pptx", "rtf", '
-            '"subtitles", "text", "xls", "xlsx", "xml", "zip"'
+            "file_types[1]": "file_types[1] must be one of "
+            + ", ".join(f'"{file_type}"' for file_type in sorted(SEARCHED_TYPES))
         },
     ),
     "no UUID": (
