@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import time
 import zipfile
 from pathlib import Path
 
@@ -158,6 +159,13 @@ JAPANESE = "吾輩は猫である。名前はまだ無い。どこで生れた�
 )
 def test_text_in_any_encoding(encoding: str, text: str) -> None:
     assert decode_text(text.encode(encoding)) == text
+
+
+def test_a_long_word_takes_no_time_to_guess_its_encoding() -> None:
+    word = b"a" * 60_000
+    started = time.process_time()
+    assert decode_text(word + b" \xe9t\xe9 \xe0 la mer") == f"{word.decode()} été à la mer"
+    assert time.process_time() - started < 2  # of the processor; if it is quadratic, about twenty
 
 
 def test_one_broken_byte_does_not_turn_utf_8_into_something_else() -> None:

@@ -28,7 +28,8 @@ _UNLIKELY_ENCODINGS = [
 
 _LATIN_ENCODINGS = ["cp1252", "cp1250", "cp1254", "cp1257", "cp850", "cp852", "iso8859_2"]
 _ASCII_LETTER = re.compile(rb"[A-Za-z]")
-_MIXED_WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
+# It begins only where a word does, or a long word of ASCII letters would be scanned from each of them.
+_MIXED_WORD = re.compile(rb"(?<![A-Za-z\x80-\xff])[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _LONE_HIGH_BYTE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 _JAPANESE = re.compile(rb"\x1b\$[@B].+?\x1b\([BJ]", re.DOTALL)
