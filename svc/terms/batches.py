@@ -18,7 +18,7 @@ from svc.terms.languages import language_counts, languages_of
 from svc.terms.splitting import words_of_texts
 from svc.terms.vocabulary import Lists, Vocabulary
 from svc.terms.weights import keys_of, text_weights
-from svc.terms.words import Words
+from svc.terms.words import Words, ideographs
 
 # Texts with more characters are worked on in several batches, which need 50 times the memory of their characters.
 _CHARACTERS_AT_ONCE = 2**20
@@ -47,7 +47,8 @@ class BatchTerms:
         numbered = vocabulary.number(words)
         text_of = np.cumsum(numbered.numbers == 0)
         is_word = numbered.numbers != 0
-        by_definition = {*text_of[numbered.is_special].tolist()}
+        by_definition = {*text_of[numbered.is_several].tolist()}
+        with_ideographs = np.unique(text_of[numbered.has_ideographs]).tolist()
         numbers, text_of = numbered.numbers[is_word], text_of[is_word]
         counted = TermCounts(len(texts))
         if len(texts) == 1:
@@ -60,6 +61,10 @@ class BatchTerms:
             some, owners = numbers[is_member], text_of[is_member]
             terms, text_of_term = vocabulary.terms(some, source).of(some, owners)
             counted.add(text_of_term, terms, None if source is self._words.own else mark(source.language))
+        if with_ideographs:
+            counted.replace(
+                [(number, each) for number in with_ideographs for each in ideographs(texts[places[number]])]
+            )
         languages |= {source.language for source in of_words if source is not self._words.own}
         stored: list[TextTerms | None] = [None] * len(texts)
         for number, terms_of_text in enumerate(counted.stored(user_id)):
@@ -85,7 +90,7 @@ class BatchTerms:
         return texts_of
 
     def _one(self, text: str, user_id: UUID) -> TextTerms | None:
-        """The terms of a text by definition, which has rules for very many terms, and for ideographs."""
+        """The terms of a text by definition, which has rules for very many terms."""
         counted = self._words.document(text)
         if not counted.counts:
             return None

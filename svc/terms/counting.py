@@ -47,6 +47,7 @@ class TermCounts:
     def __init__(self, text_count: int) -> None:
         self._lengths: NDArray[np.int64] = np.zeros(text_count, dtype=np.int64)
         self._pairs: list[NDArray[np.int64]] = []
+        self._replaced: list[tuple[int, int]] = []
 
     def add(self, texts: NDArray[np.int64], terms: NDArray[np.int64], own_mark: int | None) -> None:
         """Add terms, each of a text; `own_mark` is one more of each of these texts, not counted in their length."""
@@ -57,10 +58,13 @@ class TermCounts:
             marked = np.flatnonzero(lengths)
             self._pairs.append(pairs_of(marked, np.full_like(marked, own_mark)))
 
+    def replace(self, terms: list[tuple[int, int]]) -> None:
+        """Count terms, pairs of a text and a term, instead of equal ones that are added; not in the lengths."""
+        self._replaced = terms
+
     def stored(self, user_id: UUID) -> Iterator[TextTerms | None]:
         """The terms of each text for the tables of a tenant; None for a text without any."""
-        counted, counts = np.unique(np.concatenate(self._pairs), return_counts=True)
-        texts, terms = parted(counted)
+        texts, terms, counts = self._counted()
         weights = (counts / (counts + added_for_length(self._lengths)[texts])).astype(">f4").tobytes()
         dimensions = (terms - 1).astype(">i4").tobytes()
         keys = int4_elements(terms ^ salt(user_id))
@@ -75,3 +79,15 @@ class TermCounts:
                 yield TextTerms(Int4Array(keys[8 * first : 8 * last]), vector)
             else:
                 yield None
+
+    def _counted(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The texts and terms in order, and how often each of them occurs."""
+        pairs, counts = np.unique(np.concatenate(self._pairs), return_counts=True)
+        if self._replaced:
+            replaced = np.array(self._replaced, dtype=np.int64)
+            others, other_counts = np.unique(pairs_of(replaced[:, 0], replaced[:, 1]), return_counts=True)
+            is_kept = ~np.isin(pairs, others)
+            pairs, counts = np.append(pairs[is_kept], others), np.append(counts[is_kept], other_counts)
+            order = np.argsort(pairs)
+            pairs, counts = pairs[order], counts[order]
+        return *parted(pairs), counts

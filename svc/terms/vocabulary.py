@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svc.settings.terms import TextLanguage
-from svc.terms.characters import HAN
 from svc.terms.languages import frequent_in
 from svc.terms.splitting import SEPARATOR, is_several
-from svc.terms.words import Words
+from svc.terms.words import Words, has_ideographs
 
 _MOST_WORDS = 200_000
 _MOST_CHARACTERS = 4_000_000
@@ -61,13 +60,11 @@ class Lists:
 
 
 class Numbered(NamedTuple):
-    """The number of each word, 0 for a separator; whether the word is special, and the languages by number.
-
-    Texts with special words have rules of their own: those with ideographs, and those that are several words.
-    """
+    """The number of each word, 0 for a separator; whether it is several, or has ideographs; the languages by number."""
 
     numbers: NDArray[np.int64]
-    is_special: NDArray[np.bool_]
+    is_several: NDArray[np.bool_]
+    has_ideographs: NDArray[np.bool_]
     languages: Lists
 
 
@@ -77,7 +74,8 @@ class Vocabulary:
     def __init__(self) -> None:
         self._numbers = _Numbers()
         self._words: list[str] = []
-        self._special = Lists()
+        self._several = Lists()
+        self._ideographs = Lists()
         self._languages = Lists()
         self._terms: dict[TextLanguage, Lists] = {}
         self._character_count = 0
@@ -95,7 +93,7 @@ class Vocabulary:
             numbers = np.fromiter(map(self._numbers.__getitem__, words), dtype=np.int64, count=len(words))
             if self._numbers.new:
                 self._add_new()
-            return Numbered(numbers, self._special.has(numbers), self._languages)
+            return Numbered(numbers, self._several.has(numbers), self._ideographs.has(numbers), self._languages)
 
     def _add_new(self) -> None:
         new, self._numbers.new = self._numbers.new, []
@@ -105,7 +103,8 @@ class Vocabulary:
         added = np.arange(first, len(self._words))
         for lists, found in (
             (self._languages, [frequent_in(word) for word in new]),
-            (self._special, [(1,) if _is_special(word) else () for word in new]),
+            (self._several, [(1,) if is_several(word) else () for word in new]),
+            (self._ideographs, [(1,) if has_ideographs(word) else () for word in new]),
         ):
             lists.add(lists.missing(added), found)
 
@@ -117,12 +116,6 @@ class Vocabulary:
             if len(missing):
                 lists.add(missing, source.terms_of([self._words[number] for number in missing.tolist()]))
             return lists
-
-
-def _is_special(word: str) -> bool:
-    if word.isascii():
-        return is_several(word)
-    return HAN.search(word) is not None or is_several(word)
 
 
 class _Numbers(dict[str, int]):

@@ -89,10 +89,8 @@ class Words:
     def document(self, text: str) -> Counts:
         """The terms of a text that is stored."""
         counts, length = self._counted(text)
-        if not text.isascii():
-            # Not counted in the length, so that they do not weaken the pairs.
-            for character, count in Counter(HAN.findall(text, 0, MOST_CHARACTERS)).items():
-                counts[term(character)] = count
+        # Not counted in the length, so that they do not weaken the pairs.
+        counts.update(Counter(ideographs(text)))
         if len(counts) > MOST_TERMS:
             counts = dict(list(counts.items())[:MOST_TERMS])
         return Counts(counts, length)
@@ -246,6 +244,16 @@ class Words:
             return []
         stem = self._stems.of(word)
         return [stem] if stem else []
+
+
+def has_ideographs(word: str) -> bool:
+    """Whether a document has terms other than those of its words."""
+    return not word.isascii() and HAN.search(word) is not None
+
+
+def ideographs(text: str) -> list[int]:
+    """The terms of the ideographs of a document, in order."""
+    return [] if text.isascii() else [_kept_term(each) for each in HAN.findall(text, 0, MOST_CHARACTERS)]
 
 
 def counted_words(text: str) -> Counter[str]:

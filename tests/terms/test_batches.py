@@ -22,7 +22,7 @@ PIECES = [
     "Coding", "codes", "the", "of", "asn1_der_coding", "parseHTTPHeader", "JSONs", "PDFs", "iPhones", "John's", "don’t",
     "rock'n'roll", "'quoted'", "a'b'c'd'e'f", "x" * 70, "y" * 2_500, "3.14", "2026-11-28", "C++", "–", "“smart”", "…",
     "naïve", "größe", "東京都", "한국어", "ภาษาไทย", "हिन्दी", "\u00ad", "\u200d", "\u00a0", "\n", "\t", "_", "__init__",
-    "é", "e\u0301", "\x01", "a’b’c’d’e’f", "d’un", "¶", "\U0001f600", "\U00020000", "\ud800",
+    "é", "e\u0301", "\x01", "a’b’c’d’e’f", "d’un", "¶", "\U0001f600", "\U00020000", "\ud800", "都",
 ]  # fmt: skip
 
 
