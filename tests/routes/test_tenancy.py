@@ -343,6 +343,18 @@ async def test_a_reader_opens_what_is_shared_and_changes_nothing(shared: Service
     files = [{"document_id": inside["document_id"]}]
     inside["batch_id"] = ok(await owner.post(f"{path}/batches", json={"files": files}), 201)["id"]
 
+    async def unlike(caller: Tenant, endpoint: Endpoint, of: dict[str, str]) -> httpx.Response | None:
+        """The answer, if a client can tell it apart from that for ids that do not exist: as in `alike`."""
+        for _ in range(4):
+            answer = await send(shared, endpoint, of, caller.key)
+            nothing = await send(shared, endpoint, unknown, caller.key)
+            problem(nothing, 404)
+            if told(answer) == told(nothing):
+                return None
+            if answer.status_code != 404:
+                break
+        return answer
+
     async def seen(caller: Tenant, of: dict[str, str]) -> set[str]:
         """The routes whose answers differ from those for ids that do not exist."""
         opened = set()
@@ -350,10 +362,8 @@ async def test_a_reader_opens_what_is_shared_and_changes_nothing(shared: Service
         ok(await caller.post("/search", json={"query": "sea"}))
         ok(await caller.post("/conversations/search", json={"query": "sea"}))
         for endpoint in WITH_PATH_ID:
-            answer = await send(shared, endpoint, of, caller.key)
-            nothing = await send(shared, endpoint, unknown, caller.key)
-            problem(nothing, 404)
-            if told(answer) != told(nothing):
+            answer = await unlike(caller, endpoint, of)
+            if answer is not None:
                 opened.add(name_of(endpoint))
                 assert answer.status_code == 200 and answer.content, name_of(endpoint)
         return opened
