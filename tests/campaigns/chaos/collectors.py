@@ -104,6 +104,8 @@ class Collector:
         if answer.outcome == "acknowledged":
             collection.batches.append(str(UUID(hex=answer.body["id"].removeprefix("vsfb_"))))
             if client.chance.random() < 0.33:
+                for member in members:
+                    member.cancelled()
                 await client.call("POST", f"{path}/{answer.body['id']}/cancel", refusals=frozenset({404}))
 
     async def take_out(self) -> None:

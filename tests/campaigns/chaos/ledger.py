@@ -88,6 +88,11 @@ class Member(Told):
     size: int | None = None
     """The tokens of a chunk of it in the collection, also of new versions; None: nobody knows."""
     _before: tuple[int, int, bool] = (0, 0, True)
+    _cancelled: int = 0
+
+    def cancelled(self) -> None:
+        """Its batch was cancelled, so that later versions of the document may not be in the collection."""
+        self._cancelled = self.document.versions
 
     def unknown_if_new(self) -> None:
         """Record that it is being added. If it is already there, it stays in any case."""
@@ -102,7 +107,8 @@ class Member(Told):
     def is_there(self) -> bool:
         """Whether it certainly is in the collection: it was added, and its document is still the client's."""
         is_owned = self.document.is_certain and self.document.least == 1 and len(self.document.held) == 1
-        return self.is_certain and self.least == 1 and is_owned
+        is_carried_over = self._cancelled in (0, self.document.versions)
+        return self.is_certain and self.least == 1 and is_owned and is_carried_over
 
 
 @dataclass
