@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,7 @@ from svc.database.calls import Queries
 from svc.errors import ConflictError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Name, check_metadata, check_text
+from svc.routes.file_counts import FileCounts, counts_of
 from svc.routes.idempotency import HEADER, once
 from svc.routes.pages import Page, PageQuery, one_more, page
 from svc.routes.shared_access import own_or_shared_collection
@@ -34,17 +35,6 @@ Description = Annotated[str, Meta(max_length=1000)]
 ExpiresAfter = Annotated[
     int, Meta(ge=1, le=10 * 366 * 86_400, description="Seconds after the last use, at most ten years.")
 ]
-
-
-class FileCounts(Struct, frozen=True):
-    """The number of files in each state. If `is_exact` is false there are more: not all of them were counted."""
-
-    processing: int
-    ready: int
-    error: int
-    cancelled: int
-    total: int
-    is_exact: bool
 
 
 class Collection(Struct, frozen=True):
@@ -257,25 +247,6 @@ def collection_id_of(call: Call) -> UUID:
 def no_such_collection() -> NotFoundError:
     """Return the error for a collection that does not exist."""
     return NotFoundError("there is no such collection")
-
-
-class _Counted(Protocol):
-    @property
-    def processing_count(self) -> int: ...
-    @property
-    def ready_count(self) -> int: ...
-    @property
-    def error_count(self) -> int: ...
-    @property
-    def cancelled_count(self) -> int: ...
-    @property
-    def is_counted(self) -> bool: ...
-
-
-def counts_of(row: _Counted) -> FileCounts:
-    """The counts of a collection or batch."""
-    counts = row.processing_count, row.ready_count, row.error_count, row.cancelled_count
-    return FileCounts(*counts, total=sum(counts), is_exact=row.is_counted)
 
 
 def collection_of(row: r.CollectionsGet, access: Literal["owner", "reader"] = "owner") -> Collection:

@@ -12,14 +12,8 @@ from svc.database import rows as r
 from svc.database.calls import Queries
 from svc.errors import NotFoundError
 from svc.routes.collection_files import AddFile, added_files, check_active
-from svc.routes.collections import (
-    MAX_COUNTED,
-    FileCounts,
-    collection_id_of,
-    counts_of,
-    no_such_collection,
-    read_collection,
-)
+from svc.routes.collections import MAX_COUNTED, collection_id_of, no_such_collection, read_collection
+from svc.routes.file_counts import FileCounts, counts_of
 from svc.web.request import Call
 from svc.web.routing import Routes
 
