@@ -281,10 +281,13 @@ async def test_keys_in_a_file_must_be_there_at_the_start(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"jwt_issuer": ISSUER}, "CABINET_JWT_AUDIENCE must be set"),
+        ({"jwt_issuer": ISSUER}, "CABINET_JWT_AUDIENCE must also be set"),
         ({"jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}, "CABINET_JWT_JWKS_URL or CABINET_JWT_JWKS_FILE"),
-        ({"jwt_jwks_url": "https://id.example.org/keys"}, "CABINET_JWT_ISSUER and CABINET_JWT_AUDIENCE must be set"),
-        ({"jwt_create_users": "true"}, "CABINET_JWT_ISSUER and CABINET_JWT_AUDIENCE must be set"),
+        (
+            {"jwt_jwks_url": "https://id.example.org/keys"},
+            "CABINET_JWT_ISSUER and CABINET_JWT_AUDIENCE must also be set",
+        ),
+        ({"jwt_create_users": "true"}, "CABINET_JWT_ISSUER and CABINET_JWT_AUDIENCE must also be set"),
         ({"jwt_jwks_url": "ftp://x", "jwt_issuer": "a", "jwt_audience": "b"}, "must begin with http"),
         (
             {"jwt_issuer": "a", "jwt_audience": "b", "jwt_jwks_url": "https://x", "jwt_jwks_file": "/x"},

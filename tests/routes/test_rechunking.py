@@ -87,7 +87,7 @@ async def test_what_is_not_split_again(shared: Service) -> None:
     own = ok(await tenant.post("/documents", json={"filename": "own", "chunks": [{"content": "a"}]}), 202)
     await tenant.ended(own["id"])
     answer = problem(await tenant.post(f"/documents/{own['id']}/rechunk", json={"chunk_tokens": 100}), 409)
-    assert "your own" in answer["detail"]
+    assert "uploaded in chunks" in answer["detail"]
 
 
 async def test_a_document_that_took_the_name_later_is_not_replaced(shared: Service) -> None:

@@ -87,7 +87,7 @@ def test_a_copy_of_rows_copies_the_column_with_the_others(folder: Path) -> None:
 def test_the_statements_that_insert_rows_without_the_column_are_named(folder: Path) -> None:
     changes = add_column(folder, Column("documents", "hue", "text", is_given=True))
 
-    assert changes.inserting == ["calibration/create_documents", "collection_files/add"]
+    assert changes.inserting == ["calibration/create_documents", "collection_files/add", "ingest/replace"]
     assert "documents/create" in add_column(folder, Column("documents", "tint", "text")).inserting
 
 
