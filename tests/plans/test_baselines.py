@@ -52,7 +52,6 @@ _INDEX = re.compile(r" (?:using|Conflict Arbiter Indexes:) ([\w…]+)")
 # Statements with a step that processes more rows in custom plans.
 READ_MANY = {
     "collection_files/list": "reads the files of a collection until a page of them has the status that is asked for",
-    "collections/empty": "takes a batch of files out of a collection, of at most `max_rows`",
     "collections/get": "counts the files of a collection in each state, at most `max_count`",
     "collections/list": "counts the files of each collection of the page, at most `max_count` of each",
     "conversations/erase_messages": "deletes a batch of a long conversation, of at most `max_rows`",
