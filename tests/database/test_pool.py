@@ -122,7 +122,7 @@ async def test_a_cancelled_task_leaves_no_transaction_open(database: Database, o
 
     async def none_is_open() -> bool:
         query = "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in%'"
-        return await observer.fetchval(query) == 0
+        return bool(await observer.fetchval(query) == 0)
 
     # The pool rolls back or ends connections in the background. The server ends open transactions only after a minute.
     await until(none_is_open, within_s=30)
