@@ -49,6 +49,10 @@ test: $(VENV)/.installed-dev ## Run the tests; ARGS="-k search" selects some, CA
 test-slow: $(VENV)/.installed-dev ## Run the tests that kill, wait, build, measure or plant faults, compare plans, or run the documentation's commands
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
+.PHONY: test-again
+test-again: $(VENV)/.installed-dev ## Run the tests that failed last once more, one after the other
+	$(BIN)/python -m pytest --numprocesses=0 --last-failed --last-failed-no-failures=none
+
 # Review the differences: git diff tests/plans/baselines
 .PHONY: baseline
 baseline: $(VENV)/.installed-dev ## Record the plans of statements on PostgreSQL 18 and 16; ARGS="documents/list search/bits"
