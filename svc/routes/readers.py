@@ -34,7 +34,7 @@ class Reader(Struct, frozen=True):
     created_at: datetime
 
 
-@routes.put("/collections/{collection_id}/readers/{user}", errors=(404, 409))
+@routes.put("/collections/{collection_id}/readers/{user}", errors=(404, 409, 422))
 async def share_collection(call: Call) -> Reader:
     """Share a collection with a user, who can find and open its documents, but not change them.
 

@@ -32,7 +32,7 @@ _STATUS_TEXTS = {
     415: "The route does not accept this media type.",
     416: "The file has no byte in the range.",
     422: "A field is wrong; the errors name it.",
-    429: "The plan allows no more requests in this minute; see Retry-After.",
+    429: "The plan allows no more requests in this minute, or the client sent too many unknown keys; see Retry-After.",
     503: "The database or the embedding provider does not answer; see Retry-After.",
 }
 _CONDITIONS = {
@@ -243,15 +243,14 @@ def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _usual_errors(endpoint: Endpoint) -> set[int]:
-    errors = set() if endpoint.access == "public" else {401, 503}
+    # A client that has sent too many unknown keys gets a 429 from every route that needs a key.
+    errors = set() if endpoint.access == "public" else {401, 429, 503}
     if endpoint.has_tag:
         errors |= {400, 412}
     if endpoint.access in ("admin", "user", "any", "acting"):
         errors.add(403)
     if endpoint.access in ("user", "acting"):
         errors.add(404)  # for a user in Cabinet-User who does not exist
-    if endpoint.access in ("user", "any"):
-        errors.add(429)
     if endpoint.query is not None:
         errors |= {414, 422}
     if endpoint.body is not None or "upload" in endpoint.extra:

@@ -1,8 +1,9 @@
 """Adapts the schemas of `/openapi.json`, so that generators of clients interpret them as the service does.
 
 - An object of any form allows any member: otherwise generators make a type without members.
+- A list that is read as a set can contain a value twice.
 - A field of a request that has a default can be omitted. Its default is in the description, since generators assume
-that a field with `default` is always present.
+  that a field with `default` is always present.
 - A field of an answer that has a default is always sent, except in errors.
 """
 
@@ -30,8 +31,9 @@ def complete_schemas(components: dict[str, Schema], sent: Collection[str], *, er
 
 
 def complete_schema(schema: Any) -> None:
-    """Allow any member in each object of any form in a schema."""
+    """Allow any member in each object of any form in a schema, and a value twice in a list that is read as a set."""
     for node in _nodes(schema):
+        node.pop("uniqueItems", None)
         if node.get("type") == "object" and not _FORMED & node.keys():
             node["additionalProperties"] = True
 

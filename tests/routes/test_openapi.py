@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from svc.app import all_endpoints
+from svc.web.openapi import openapi_document
 from svc.web.routing import Endpoint
 from tests.conftest import ADMIN_KEY, Service
 from tests.routes.endpoints import PATH_PARAMETER, ids_of, key_for, name_of, send, takes_body, with_body
@@ -211,3 +212,16 @@ async def test_the_page_loads_only_from_the_service(shared: Service) -> None:
             fetched = re.findall(r"(?:url\(|@import)\s*[\"']?(https?:)?//", asset.text)
             assert not fetched
     assert 'url: "openapi.json"' in page.text
+
+
+def test_every_route_that_needs_a_key_can_answer_429() -> None:
+    """A client that has sent too many unknown keys is refused by all of them."""
+    for path, item in openapi_document(all_endpoints())["paths"].items():
+        for method, operation in item.items():
+            answers = operation["responses"].keys()
+            assert ("401" in answers) == ("429" in answers), (method, path)
+
+
+def test_a_permission_can_be_sent_twice() -> None:
+    scopes = openapi_document(all_endpoints())["components"]["schemas"]["CreateKey"]["properties"]["scopes"]
+    assert "uniqueItems" not in scopes
