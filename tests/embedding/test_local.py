@@ -122,7 +122,7 @@ async def test_the_event_loop_answers_while_many_texts_are_embedded(provider: Lo
     await provider.embed([" ".join(TEXTS * 5)] * 2000)
     ticking.cancel()
     assert len(pauses) > 5
-    # Of the loop's own processor time, so that a busy machine does not matter; embedding there would take a second.
+    # The limit is processor time of the loop, so a busy machine does not matter. Embedding there would take a second.
     assert max(pauses) < 0.25
 
 

@@ -38,7 +38,7 @@ where a.application_name = 'cabinet index' and a.datname = current_database() an
 
 @dataclass(frozen=True)
 class Moment:
-    """The moment of the kill: a phase of a build, or a statement with this beginning; `holders` keep the session there.
+    """The time of the kill: a phase of a build, or a statement with this beginning; `holders` keep the session there.
 
     Each holder is an open transaction. The first begins before the command; the second begins when the command waits
     for the first, which then ends.
