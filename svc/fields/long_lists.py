@@ -19,7 +19,7 @@ _STEP_BYTES = 512 * 2**10
 MAX_ITEM_BYTES = 2**20
 """The longest object in the list, which is decoded as a whole."""
 
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|[^"\[\]{}]++', re.DOTALL)
+_TOKEN = re.compile(rb'"(?>[^"\\]++|\\.)*+"|[\[\]{}]|[^"\[\]{}]++', re.DOTALL)
 _SPACE = b" \t\r\n"
 _STEPS = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 _BROKEN = "the body cannot be read as JSON: the list {name} is not valid"

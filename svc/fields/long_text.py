@@ -24,7 +24,7 @@ MAX_REST_BYTES = 256 * 2**10
 _PIECE_BYTES = 128 * 2**10
 # The inside of a string as far as it is complete: a high surrogate is escaped together with the low one that follows.
 _INSIDE = re.compile(
-    rb'(?:[^"\\\x00-\x1f]++|\\[^u]|\\u(?![dD][89abAB])[0-9a-fA-F]{4}|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4})*+'
+    rb'(?>[^"\\\x00-\x1f]++|\\[^u]|\\u(?![dD][89abAB])[0-9a-fA-F]{4}|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4})*+'
 )
 _LONGEST_ESCAPE_BYTES = len(rb"\ud83e\udd8a")
 _BROKEN = "the body cannot be read as JSON: a string in it is not valid"

@@ -10,7 +10,7 @@ from svc.errors import InvalidFieldsError
 from svc.field_faults import FieldFault
 from svc.fields.validation import shown_field
 
-_TOKEN = re.compile(rb'"((?:[^"\\]++|\\.)*+)"([ \t\r\n]*+:)?|[{}]', re.DOTALL)
+_TOKEN = re.compile(rb'"((?>[^"\\]++|\\.)*+)"([ \t\r\n]*+:)?|[{}]', re.DOTALL)
 _OPEN, _CLOSE = b"{", b"}"
 # What has more is refused for its size.
 _MOST_NAMES = 100_000

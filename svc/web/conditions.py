@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 # Possessive, so that an invalid header is refused after one pass: a client can send 32 KiB of commas and spaces.
-_TAGS = re.compile(rf"[\s,]*+{_TAG}(?:\s*+,[\s,]*+{_TAG})*+[\s,]*+")
+_TAGS = re.compile(rf"[\s,]*+{_TAG}(?>\s*+,[\s,]*+{_TAG})*+[\s,]*+")
 _ONE_TAG = re.compile(_TAG)
 _DIGITS = 32
 

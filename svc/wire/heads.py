@@ -6,7 +6,8 @@ import re
 
 _NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _FIRST_LINE = re.compile(rb"(?:\r?\n)?[A-Z-]{1,32}+ [!-\xff]++ HTTP/1\.[01]\r?\n")
-_FIELDS = re.compile(rb"(?:" + _NAME + rb"++:[\t\x20-\xff]*+\r?\n)*+")
+# An atomic group: before 3.11.5, Python does not go back after an incomplete possessive repetition of another group.
+_FIELDS = re.compile(rb"(?>" + _NAME + rb"++:[\t\x20-\xff]*+\r?\n)*+")
 # The possible ends of an incomplete head.
 _PART_OF_FIRST_LINE = re.compile(
     rb"(?:\r?\n?)(?:[A-Z-]{0,32}+(?: [!-\xff]*+(?: (?:H(?:T(?:T(?:P(?:/(?:1(?:\.(?:[01]\r?)?)?)?)?)?)?)?)?)?)?)"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 _MARK = "\x01"  # which a clean text has not
-_CLOSED = re.compile(r'(?:[^"]++|"")*+"[ \t]*')
+_CLOSED = re.compile(r'(?>[^"]++|"")*+"[ \t]*')
 _MOST_UNCLOSED = 1_000
 _MOST_NAMED = 5
 
@@ -32,7 +32,7 @@ def _unclosed(text: str, delimiter: str) -> list[int]:
     of a cell, since it opens one.
     """
     mark = re.escape(delimiter)
-    whole_cells = re.compile(rf'(?:(?:"(?:[^"]++|"")*+"[ \t]*+|[^"{mark}\n][^{mark}\n]*+|)[{mark}\n])*+')
+    whole_cells = re.compile(rf'(?>(?:"(?>[^"]++|"")*+"[ \t]*+|[^"{mark}\n][^{mark}\n]*+|)[{mark}\n])*+')
     end_of_cell = re.compile(rf"[{mark}\n]|\Z")
     found: list[int] = []
     at = 0
