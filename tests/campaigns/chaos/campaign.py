@@ -21,7 +21,7 @@ from tests.campaigns.chaos.answers import Judge
 from tests.campaigns.chaos.clients import Client
 from tests.campaigns.chaos.commands import Commands
 from tests.campaigns.chaos.disk import Disk, mounted
-from tests.campaigns.chaos.faults import FAULTS, Fault
+from tests.campaigns.chaos.faults import Fault
 from tests.campaigns.chaos.invariants import broken
 from tests.campaigns.chaos.keepers import kept
 from tests.campaigns.chaos.ledger import Ledger
@@ -57,7 +57,7 @@ class Options:
     tenants: int
     pause_s: float
     settle_s: float
-    names: Sequence[str] = ()
+    faults: Sequence[Fault]
 
 
 @dataclass
@@ -223,14 +223,13 @@ async def _user(scene: Scene, name: str) -> tuple[str, str]:
 async def _rounds(scene: Scene, options: Options, probe: str) -> int:
     """Repeat faults, a recovery and a calm."""
     end_s = time.monotonic() + options.minutes * 60
-    faults = [fault for fault in FAULTS if not options.names or any(name in fault.name for name in options.names)]
     order: list[Fault] = []
     number = 0
     await asyncio.sleep(_CALM_S)
     while not number or time.monotonic() < end_s:
         number += 1
         chance = random.Random(f"{options.seed}-{number}")
-        chosen = _draw(faults, order, chance)
+        chosen = _draw(options.faults, order, chance)
         print(f"round {number}: {' + '.join(fault.name for fault in chosen)}", flush=True)
         trouble = Span("trouble", time.monotonic())
         scene.is_round_disturbed = False
@@ -254,7 +253,7 @@ async def _rounds(scene: Scene, options: Options, probe: str) -> int:
     return number
 
 
-def _draw(faults: list[Fault], order: list[Fault], chance: random.Random) -> list[Fault]:
+def _draw(faults: Sequence[Fault], order: list[Fault], chance: random.Random) -> list[Fault]:
     """One to three faults that can happen together; every fault occurs once before any is repeated."""
     chosen: list[Fault] = []
     for _ in range(chance.choice([1, 2, 2, 3])):

@@ -193,7 +193,7 @@ class Collector:
             elif outcome == "refused":
                 member.as_before()
             if size is not None and outcome != "refused":
-                member.size = size if outcome == "acknowledged" else None
+                member.sized(size, is_certain=outcome == "acknowledged")
 
 
 def _store(collection: Collection) -> str:

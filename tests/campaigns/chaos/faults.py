@@ -17,6 +17,9 @@ from tests.campaigns.chaos.scene import EMBEDDING_S, LEASE_S, STOP_WITHIN_S, Sce
 
 Run = Callable[[Scene, random.Random], Awaitable[None]]
 
+GONE_AFTER_S = IDLE_S + COUNT * INTERVAL_S
+"""Seconds until keepalives close a connection that has become silent."""
+
 _LONGEST_DEADLINE_S = 14.0
 _MOODS = ("slow", "429", "500", "503", "disconnect", "garbage", "html", "hang", "wrong_count", "drip", "flood")
 _GONE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -34,12 +37,20 @@ class Fault:
 FAULTS: list[Fault] = []
 
 
-def _fault(name: str, needs: str = "") -> Callable[[Run], Run]:
-    def add(run: Run) -> Run:
-        FAULTS.append(Fault(name, run, needs))
-        return run
+def list_of(faults: list[Fault]) -> Callable[..., Callable[[Run], Run]]:
+    """A decorator with a name, and with what the fault needs for itself, that adds faults to this list."""
 
-    return add
+    def named(name: str, needs: str = "") -> Callable[[Run], Run]:
+        def add(run: Run) -> Run:
+            faults.append(Fault(name, run, needs))
+            return run
+
+        return add
+
+    return named
+
+
+_fault = list_of(FAULTS)
 
 
 # Processes
@@ -65,12 +76,12 @@ async def _kill_worker(scene: Scene, chance: random.Random) -> None:
 
 @_fault("worker frozen for less than its lease", "worker")
 async def _freeze_worker(scene: Scene, chance: random.Random) -> None:
-    await _freeze(scene, _one(scene.workers, chance), chance.uniform(0.3, 0.6) * LEASE_S)
+    await freeze(scene, _one(scene.workers, chance), chance.uniform(0.3, 0.6) * LEASE_S)
 
 
 @_fault("worker frozen for more than its lease", "worker")
 async def _freeze_worker_long(scene: Scene, chance: random.Random) -> None:
-    await _freeze(scene, _one(scene.workers, chance), chance.uniform(1.3, 3) * LEASE_S)
+    await freeze(scene, _one(scene.workers, chance), chance.uniform(1.3, 3) * LEASE_S)
 
 
 @_fault("server killed", "server")
@@ -88,15 +99,16 @@ async def _kill_server(scene: Scene, chance: random.Random) -> None:
 
 @_fault("server frozen for less than its lease", "server")
 async def _freeze_server(scene: Scene, chance: random.Random) -> None:
-    await _freeze(scene, _one(scene.servers, chance), chance.uniform(0.3, 0.6) * LEASE_S)
+    await freeze(scene, _one(scene.servers, chance), chance.uniform(0.3, 0.6) * LEASE_S)
 
 
 @_fault("server frozen for more than its lease", "server")
 async def _freeze_server_long(scene: Scene, chance: random.Random) -> None:
-    await _freeze(scene, _one(scene.servers, chance), chance.uniform(1.3, 3) * LEASE_S)
+    await freeze(scene, _one(scene.servers, chance), chance.uniform(1.3, 3) * LEASE_S)
 
 
-async def _freeze(scene: Scene, program: Program | None, seconds: float) -> None:
+async def freeze(scene: Scene, program: Program | None, seconds: float) -> None:
+    """Stop a process for some seconds; others take over its jobs if this is longer than a lease."""
     if program is None:
         return
     if seconds > LEASE_S:
@@ -135,7 +147,8 @@ async def _stop(scene: Scene, program: Program | None) -> None:
 
 
 @_fault("postmaster killed", "postgres")
-async def _kill_postmaster(scene: Scene, chance: random.Random) -> None:
+async def kill_postmaster(scene: Scene, chance: random.Random) -> None:
+    """Kill the postmaster, and start another one within some seconds."""
     with scene.database_disturbed():
         scene.postgres.signal(signal.SIGKILL)
         await asyncio.sleep(chance.uniform(0, 3))
@@ -146,7 +159,7 @@ async def _kill_postmaster(scene: Scene, chance: random.Random) -> None:
 async def _freeze_postmaster(scene: Scene, chance: random.Random) -> None:
     with scene.database_disturbed():
         # This affects only new connections.
-        await _end_backends(scene, chance, share=1.0)
+        await end_backends(scene, chance, share=1.0)
         scene.postgres.signal(signal.SIGSTOP)
         await asyncio.sleep(chance.uniform(0.5, 6))
         scene.postgres.signal(signal.SIGCONT)
@@ -156,11 +169,12 @@ async def _freeze_postmaster(scene: Scene, chance: random.Random) -> None:
 async def _end_some_backends(scene: Scene, chance: random.Random) -> None:
     with scene.database_disturbed():
         for _ in range(chance.randint(1, 5)):
-            await _end_backends(scene, chance, share=chance.choice([0.2, 0.5, 1.0]))
+            await end_backends(scene, chance, share=chance.choice([0.2, 0.5, 1.0]))
             await asyncio.sleep(chance.uniform(0.05, 0.5))
 
 
-async def _end_backends(scene: Scene, chance: random.Random, share: float) -> None:
+async def end_backends(scene: Scene, chance: random.Random, share: float) -> None:
+    """Terminate this share of the service's sessions."""
     with suppress(*_GONE):
         ended = await scene.value(
             "select count(pg_terminate_backend(pid)) from pg_stat_activity "
@@ -184,7 +198,7 @@ async def _use_up_connections(scene: Scene, chance: random.Random) -> None:
                             host=str(scene.postgres.folder), user="cabinet_service", database="cabinet", timeout=2
                         )
                     )
-            await _end_backends(scene, chance, share=0.5)
+            await end_backends(scene, chance, share=0.5)
             await asyncio.sleep(chance.uniform(0.5, 4))
         finally:
             for connection in connections:
@@ -272,7 +286,7 @@ async def _hole(scene: Scene, seconds: float) -> None:
 async def _lose(scene: Scene, chance: random.Random) -> None:
     with scene.database_disturbed():
         scene.proxy.lose()
-        await _end_lost(scene)
+        await end_lost(scene)
 
 
 @_fault("replies to COMMIT dropped", "network")
@@ -293,16 +307,16 @@ async def _drop(scene: Scene, chance: random.Random, text: str, counter: str) ->
         scene.proxy.drop_replies(text, chance.randint(1, 6), chance.choice(["reset", "silence"]))
         await asyncio.sleep(chance.uniform(1, 4))
         scene.proxy.drop_replies("", 0)
-        await _end_lost(scene)
+        await end_lost(scene)
         scene.counts[counter] += scene.proxy.dropped - before
 
 
-async def _end_lost(scene: Scene) -> None:
+async def end_lost(scene: Scene) -> None:
     """End the silently lost connections when PostgreSQL would do so: its keepalives do not reach beyond the
     proxy, and until then such a session holds its locks.
     """
     if any(link.is_lost for link in scene.proxy.links):
-        await asyncio.sleep(IDLE_S + COUNT * INTERVAL_S)
+        await asyncio.sleep(GONE_AFTER_S)
         for link in scene.proxy.links:
             if link.is_lost:
                 link.close(resets=True)

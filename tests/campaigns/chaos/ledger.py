@@ -86,13 +86,19 @@ class Member(Told):
 
     document: Document = field(default_factory=Document)
     size: int | None = None
-    """The tokens of a chunk of it in the collection, also of new versions; None: nobody knows."""
+    """The tokens of a chunk of it in the collection, also of new versions; None: not known."""
+    _is_size_uncertain: bool = False
     _before: tuple[int, int, bool] = (0, 0, True)
     _cancelled: int = 0
 
     def cancelled(self) -> None:
         """Its batch was cancelled, so that later versions of the document may not be in the collection."""
         self._cancelled = self.document.versions
+
+    def sized(self, size: int, *, is_certain: bool) -> None:
+        """Record the size with which it was added. A request without an answer may take effect after later ones."""
+        self._is_size_uncertain = self._is_size_uncertain or not is_certain
+        self.size = None if self._is_size_uncertain else size
 
     def unknown_if_new(self) -> None:
         """Record that it is being added. If it is already there, it stays in any case."""
