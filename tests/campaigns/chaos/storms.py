@@ -1,4 +1,7 @@
-"""Storms: each repeats one fault for a minute, as often as possible, so that a campaign reaches thousands of faults."""
+"""Storms: each repeats one fault for a minute, as often as possible, so that a campaign reaches thousands of faults.
+
+Only one storm happens at a time: the others would leave it no working process or connection.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from tests.proxy_link import Link
 STORMS: list[Fault] = []
 
 _storm = list_of(STORMS)
+_ALONE = "storm"
 _STORM_S = 60.0
 # The shortest and the longest silence of one connection.
 _HOLE_S = (1.0, 60.0)
@@ -28,14 +32,14 @@ async def _pulses(chance: random.Random, least_s: float, most_s: float) -> Async
         await asyncio.sleep(chance.uniform(least_s, most_s))
 
 
-@_storm("storm: backends ended")
+@_storm("storm: backends ended", _ALONE)
 async def _end_backends(scene: Scene, chance: random.Random) -> None:
     with scene.database_disturbed():
         async for _ in _pulses(chance, 0.1, 0.6):
             await end_backends(scene, chance, share=chance.choice([0.2, 0.5, 1.0]))
 
 
-@_storm("storm: replies dropped", "network")
+@_storm("storm: replies dropped", _ALONE)
 async def _drop_replies(scene: Scene, chance: random.Random) -> None:
     with scene.database_disturbed():
         before = scene.proxy.dropped
@@ -48,7 +52,7 @@ async def _drop_replies(scene: Scene, chance: random.Random) -> None:
         scene.counts["replies dropped, each"] += scene.proxy.dropped - before
 
 
-@_storm("storm: black holes", "network")
+@_storm("storm: black holes", _ALONE)
 async def _make_black_holes(scene: Scene, chance: random.Random) -> None:
     with scene.database_disturbed():
         async with asyncio.TaskGroup() as group:
@@ -68,7 +72,7 @@ async def _hold(link: Link, seconds: float) -> None:
         link.passes.set()
 
 
-@_storm("storm: workers killed", "worker")
+@_storm("storm: workers killed", _ALONE)
 async def _kill_workers(scene: Scene, chance: random.Random) -> None:
     await asyncio.gather(*(_kill_often(scene, worker, chance) for worker in scene.workers))
 
@@ -81,7 +85,7 @@ async def _kill_often(scene: Scene, worker: Program, chance: random.Random) -> N
         await scene.start(worker)
 
 
-@_storm("storm: workers frozen for more than their leases", "worker")
+@_storm("storm: workers frozen for more than their leases", _ALONE)
 async def _freeze_workers(scene: Scene, chance: random.Random) -> None:
     await asyncio.gather(*(_freeze_often(scene, worker, chance) for worker in scene.workers))
 
@@ -92,7 +96,7 @@ async def _freeze_often(scene: Scene, worker: Program, chance: random.Random) ->
         scene.counts["workers frozen for more than a lease, each"] += 1
 
 
-@_storm("storm: postmasters killed", "postgres")
+@_storm("storm: postmasters killed", _ALONE)
 async def _kill_postmasters(scene: Scene, chance: random.Random) -> None:
     async for _ in _pulses(chance, 0.3, 3.0):
         await kill_postmaster(scene, chance)
