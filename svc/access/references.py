@@ -10,11 +10,15 @@ import re
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from svc.fields.emails import spellings_of
 from svc.fields.ids import read_id
 
 if TYPE_CHECKING:
     # The commands over HTTP need the prefix of external ids, but not the code for the database.
+    from collections.abc import Sequence
+
     from svc.database.calls import Queries
+    from svc.database.rows import UsersGet
 
 PREFIX = "external:"
 EXTERNAL_ID_PATTERN = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?(?!\s)$"
@@ -40,11 +44,21 @@ async def find_user(queries: Queries, reference: str) -> UUID | None:
 
     A word with an @ is an external id only if no user has this address.
     """
-    if "@" in reference and not reference.startswith(PREFIX) and "\0" not in reference and _is_unicode(reference):
-        found = await queries.many("users/find_by_email", email=reference, max_rows=1)
-        if found:
-            return found[0].id
+    is_storable = "\0" not in reference and _is_unicode(reference)
+    found = (
+        "@" in reference and not reference.startswith(PREFIX) and is_storable and await with_email(queries, reference)
+    )
+    if found:
+        return found[0].id
     return await find_user_id(queries, reference)
+
+
+async def with_email(queries: Queries, email: str) -> Sequence[UsersGet]:
+    """Return the user with an email address, as a list of at most one. Case and composition make no difference."""
+    for spelling in spellings_of(email):
+        if found := await queries.many("users/find_by_email", email=spelling, max_rows=1):
+            return found
+    return []
 
 
 def can_be_external_id(text: str) -> bool:

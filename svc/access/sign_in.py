@@ -8,6 +8,7 @@ from uuid import UUID
 
 from svc.access.tokens import Subject
 from svc.database.calls import Queries
+from svc.fields.emails import spellings_of
 from svc.fields.values import EMAIL_PATTERN, MAX_EMAIL
 
 _EMAIL = re.compile(EMAIL_PATTERN)
@@ -38,7 +39,7 @@ async def user_of(queries: Queries, subject: Subject, new_users_plan: str | None
 
 
 def _address(subject: Subject) -> str | None:
-    email = subject.email
+    email = None if subject.email is None else spellings_of(subject.email)[0]
     return email if email is not None and len(email) <= MAX_EMAIL and _is_text(email) and _EMAIL.match(email) else None
 
 

@@ -17,6 +17,7 @@ from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
 from svc.database.rows import UsersGet
 from svc.errors import ConflictError
+from svc.fields.emails import composed_email
 from svc.fields.values import EMAIL_PATTERN, MAX_EMAIL, Metadata, Name
 
 Email = Annotated[
@@ -25,7 +26,7 @@ Email = Annotated[
         min_length=3,
         max_length=MAX_EMAIL,
         pattern=EMAIL_PATTERN,
-        description="Unique without regard to case.",
+        description="Unique without regard to case. Stored in Unicode's composed form (NFC).",
         extra={"form": "an email address of at most 320 characters, such as ada@example.com"},
     ),
 ]
@@ -79,13 +80,13 @@ async def create_user(
 
     Raises:
         ConflictError: another user has the address or the external id.
-        InvalidRequestError: the plan does not exist.
+        InvalidRequestError: the plan does not exist, or the address is too long.
     """
     key = generate_key()
     async with explained(queries, plan):
         row = await queries.one(
             "users/create",
-            email=email,
+            email=composed_email(email),
             name=name,
             plan=plan,
             preferences=preferences,
@@ -113,11 +114,12 @@ async def update_user(
 
     Raises:
         ConstraintError: another user has the address or the external id, or the plan does not exist; see `explained`.
+        InvalidRequestError: the address is too long.
     """
     return await queries.one(
         "users/update",
         user_id=user_id,
-        email=email,
+        email=None if email is None else composed_email(email),
         set_name=set_name,
         name=name,
         plan=plan,

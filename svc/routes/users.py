@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from svc.access.references import MAX_EXTERNAL_ID, find_user_id
+from svc.access.references import MAX_EXTERNAL_ID, find_user_id, with_email
 from svc.accounts import users as accounts
 from svc.accounts.users import CreateUser, UpdateUser
 from svc.database import rows as r
@@ -124,7 +124,7 @@ async def list_users(call: Call, query: UsersQuery) -> Page[User]:
         row = await database.one("users/find_by_external_id", external_id=query.external_id)
         rows = [] if row is None else [row]
     elif query.email is not None:
-        rows = await database.many("users/find_by_email", email=query.email, max_rows=max_rows)
+        rows = await with_email(database, query.email)
     else:
         rows = await database.many("users/list", after=query.after, max_rows=max_rows)
     return page(rows, query.limit, _user, lambda row: row.id)

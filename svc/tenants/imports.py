@@ -21,6 +21,7 @@ from svc.database.queries import Database, Transaction
 from svc.database.rows import ExportUsageDays, ImportUsageDays, UsersGet
 from svc.database.types import as_dict
 from svc.errors import ConflictError, InvalidRequestError
+from svc.fields.emails import composed_email, spellings_of
 from svc.tenants.erase import erase_in
 from svc.tenants.reading import DEFAULT_LIMITS, BadExportError, ExportReader, Line, LineLimits
 from svc.tenants.records import Header, read_vector
@@ -138,6 +139,10 @@ def _stored(orders: Orders) -> set[str]:
     return stored
 
 
+def _same_address(one: str, other: str) -> bool:
+    return spellings_of(one)[0].lower() == spellings_of(other)[0].lower()
+
+
 async def _replaced(transaction: Transaction, user_id: UUID, name: str) -> UsersGet | None:
     """The user whom the operator wants to replace; None if they do not exist here and the operator gave their id.
 
@@ -145,7 +150,7 @@ async def _replaced(transaction: Transaction, user_id: UUID, name: str) -> Users
         ConflictError: the export is of another user.
     """
     row = await transaction.one("users/get", user_id=user_id)
-    if name.lower() in {str(user_id), "" if row is None else row.email.lower()}:
+    if name.lower() == str(user_id) or (row is not None and _same_address(name, row.email)):
         return row
     if row is not None and row.external_id is not None and name.removeprefix(PREFIX) == row.external_id:
         return row
@@ -237,7 +242,7 @@ async def _store_user(transaction: Transaction, row: Any, plan: str) -> None:
         await transaction.exec(
             "import/users",
             user_id=row.id,
-            email=row.email,
+            email=composed_email(row.email),
             name=row.name,
             plan=plan,
             preferences=row.preferences,

@@ -12,7 +12,8 @@ from starlette.requests import Request
 
 from svc.errors import InvalidFieldsError, TooLongError
 from svc.field_faults import FieldFault
-from svc.fields.validation import MAX_FAULTS, fault_without_value, faults_of, null_fault, shown_field
+from svc.fields.from_text import from_text
+from svc.fields.validation import MAX_FAULTS, null_fault, shown_field
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 MAX_QUERY_BYTES = 8 * 2**10
@@ -48,11 +49,7 @@ def read_query(request: Request, type_: type[Q]) -> Q:
                 for name, count in islice(twice, MAX_FAULTS)
             ]
         )
-    try:
-        read = msgspec.convert(values, type_, strict=False)
-    except msgspec.ValidationError as error:
-        faults = faults_of(values, type_, is_text=True)
-        raise InvalidFieldsError(faults or [fault_without_value(error, type_)]) from None
+    read = from_text(values, type_)
     # msgspec reads the text `null` as null, which would request a different page than the client intended.
     nulls = [field for field in msgspec.structs.fields(type_) if getattr(read, field.name) is None]
     if faults := [null_fault(field) for field in nulls if field.encode_name in values]:

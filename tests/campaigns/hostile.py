@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
 import time
@@ -15,6 +16,8 @@ import uvloop
 
 # The maximum number of connections that one attack opens per second; more would be a load test of the kernel.
 _OPENED_PER_S = 2000
+# A process with this gets a fifteenth of the time of one without, where both need a processor.
+_NICE = 12
 
 
 @dataclass(frozen=True)
@@ -254,7 +257,15 @@ ATTACKS: dict[str, Attack] = {"nobody": nobody, **_SINGLE, "everything": everyth
 
 def run_attack(name: str, target: Target, seconds: float) -> None:
     """Run one attack for this number of seconds, and close its connections."""
+    give_way()
     uvloop.run(_bounded(ATTACKS[name], target, seconds))
+
+
+def give_way() -> None:
+    """Let the server and its other clients have the processors first, as if this process ran on another machine."""
+    if hasattr(os, "sched_setscheduler"):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
 
 
 async def _bounded(attack: Attack, target: Target, seconds: float) -> None:

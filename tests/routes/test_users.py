@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -59,6 +60,26 @@ async def test_the_key_is_shown_only_once(shared: Service) -> None:
     assert key[12:] not in stored
 
 
+async def test_an_address_is_stored_and_found_composed(shared: Service) -> None:
+    number = uuid.uuid4().hex
+    composed, decomposed = f"\u00e9.{number}@example.org", f"e\u0301.{number}@example.org"
+    user = ok(await shared.call("POST", "/users", json={"email": decomposed}), 201)["user"]
+    assert user["email"] == composed
+    for spelling in (composed, decomposed, decomposed.upper()):
+        found = ok(await shared.call("GET", "/users", params={"email": spelling}))["data"]
+        assert [one["id"] for one in found] == [user["id"]]
+    # The composed form of these letters is longer.
+    long = "\u0958" * 300 + "@example.org"
+    problem(await shared.call("POST", "/users", json={"email": long}), 422, "email")
+
+
+async def test_an_address_that_was_stored_decomposed_is_found(service: Service, observer: Any) -> None:
+    user = ok(await service.call("POST", "/users", json={"email": fresh_email()}), 201)["user"]
+    await observer.execute("UPDATE users SET email = $1 WHERE id = $2", "e\u0301@example.org", uuid.UUID(user["id"]))
+    found = ok(await service.call("GET", "/users", params={"email": "e\u0301@example.org"}))["data"]
+    assert [one["id"] for one in found] == [user["id"]]
+
+
 @pytest.mark.parametrize(
     ("email", "same"),
     [
@@ -66,6 +87,9 @@ async def test_the_key_is_shown_only_once(shared: Service) -> None:
         ("jörg.{}@exämple.de", "JÖRG.{}@EXÄMPLE.DE"),
         ("иван.{}@почта.рф", "ИВАН.{}@Почта.РФ"),
         ("ÅSE.{}@ØL.no", "åse.{}@øl.no"),
+        # The letters of one, and a letter and an accent of the other, are the same to the reader.
+        ("jo\u0308rg.{}@example.org", "j\u00f6rg.{}@example.org"),
+        ("j\u00f6rg.{}@example.org", "JO\u0308RG.{}@example.org"),
     ],
 )
 async def test_email_addresses_are_unique_without_regard_to_case(shared: Service, email: str, same: str) -> None:
@@ -78,7 +102,9 @@ async def test_email_addresses_are_unique_without_regard_to_case(shared: Service
     problem(refused, 409, "email")
     assert ok(await shared.call("GET", "/me", second["api_key"]))["email"] == second["user"]["email"]
     # A user can change the case of their own address.
-    assert ok(await shared.call("PATCH", f"/users/{first['id']}", json={"email": same}))["email"] == same
+    assert ok(await shared.call("PATCH", f"/users/{first['id']}", json={"email": same}))[
+        "email"
+    ] == unicodedata.normalize("NFC", same)
 
 
 async def test_one_of_two_concurrent_users_with_the_same_address_is_created(shared: Service) -> None:

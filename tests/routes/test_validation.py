@@ -190,6 +190,22 @@ BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
 QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "no number": ("/documents?limit=ten", {"limit": "limit must be an integer from 1 to 100"}),
     "too large": ("/documents?limit=101", {"limit": "limit must be an integer from 1 to 100"}),
+    "an exponent": ("/documents?limit=1e1", {"limit": "limit must be an integer from 1 to 100, in plain digits"}),
+    "a fraction": ("/documents?limit=5.0", {"limit": "limit must be an integer from 1 to 100, in plain digits"}),
+    "minus zero": (
+        f"{NO_CONVERSATION}/messages?after=-0",
+        {"after": "after must be an integer from -1 to 2147483647, in plain digits"},
+    ),
+    "an exponent and an unknown name": (
+        "/documents?limit=1e1&limt=1",
+        {
+            "limt": "there is no parameter limt; did you mean limit?",
+            "limit": "limit must be an integer from 1 to 100, in plain digits",
+        },
+    ),
+    "a sign": ("/documents?limit=%2B5", {"limit": "limit must be an integer from 1 to 100"}),
+    "a space": ("/documents?limit=+5", {"limit": "limit must be an integer from 1 to 100"}),
+    "other digits": ("/documents?limit=%D9%A3", {"limit": "limit must be an integer from 1 to 100"}),
     "nothing": ("/documents?limit=", {"limit": "limit must be an integer from 1 to 100"}),
     "an unknown word": (
         "/documents?status=done",

@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 
-from svc.errors import InvalidFieldsError, InvalidRequestError, UnsupportedMediaTypeError
+from svc.errors import InvalidRequestError, UnsupportedMediaTypeError
 from svc.fields.filenames import decoded_words, inner_path
-from svc.fields.validation import fault_without_value, faults_of
+from svc.fields.from_text import from_text
 from svc.fields.values import Filename
 from svc.ingest.file_bytes import FileBytes
 from svc.routes.form_bodies import FormFile, received_form
@@ -74,11 +73,7 @@ def _file_form(form: FormFile) -> FileForm:
             values[name] = text
     # HTML's rules for forms, which clients follow, escape a quotation mark in a name, and no percent sign.
     values["file"] = inner_path(decoded_words(form.filename.replace("%22", '"')))
-    try:
-        fields = msgspec.convert(values, _Fields, strict=False)
-    except msgspec.ValidationError as error:
-        faults = faults_of(values, _Fields, is_text=True)
-        raise InvalidFieldsError(faults or [fault_without_value(error, _Fields)]) from None
+    fields = from_text(values, _Fields)
     return FileForm(fields.file, form.content, form.charset, fields.purpose, fields.expires_after)
 
 

@@ -196,6 +196,14 @@ async def test_files_are_documents(api: Api, native: httpx.AsyncClient) -> None:
     assert (own.filename, own.purpose) == ("own.md", "assistants")
 
 
+@pytest.mark.parametrize("seconds", ["1e4", "3600.0", "+3600", "\u0663600"])
+async def test_a_number_of_a_form_is_written_in_digits(native: httpx.AsyncClient, seconds: str) -> None:
+    parts = {"purpose": "assistants", "expires_after[anchor]": "created_at", "expires_after[seconds]": seconds}
+    answer = await native.post("/v1/files", files={"file": ("a.txt", MOON)}, data=parts)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "expires_after.seconds"
+
+
 @pytest.mark.parametrize("order", [1, -1])
 async def test_a_part_beside_its_members_is_refused(native: httpx.AsyncClient, order: int) -> None:
     files: list[tuple[str, tuple[str | None, bytes]]] = [("file", ("a.txt", MOON)), ("purpose", (None, b"assistants"))]
