@@ -1,6 +1,6 @@
 """Phrases that a PostgreSQL manual would not print: `python -m tests.english [FILE …]` names each with file and line.
 
-Documentation, SQL headers, comments, docstrings and messages are read; code is not. The list grows when a reviewer
+Documentation, SQL headers, comments, docstrings, messages and the names of tests are read; other code is not. The list grows when a reviewer
 stumbles; it is no substitute for the reviewer.
 """
 
@@ -59,11 +59,23 @@ PHRASES = [
     (r"\b(?:second|first) walls?\b", "barrier"),
     (r"\bby the letter\b", "exactly"),
 ]
+# The same for the names of tests, which are sentences without their stop.
+NAMES = [
+    (r"^(?:what|who|whose|whoever|of|those)\b", "begin the name with its subject"),
+    (r"\btold\b", "is reported, distinguished, recognised"),
+    (r"\b(?:too|as well)$", "also, after the verb"),
+    (r"\bstands?\b", "is; replaces, represents"),
+    (r"\bmoments?\b", "timestamp; shortly"),
+    (r"\bis said\b", "the error names"),
+    (r"\bso long\b", "this time"),
+]
 # These differ from ordinary English only in their capital letter.
 _CASED = (r"(?:^|(?<=[.:;!?] ))Of", r"(?:^|(?<=[.:;] ))The most", r"\bSo many")
 _COMPILED = [
     (re.compile(phrase, 0 if phrase.startswith(_CASED) else re.IGNORECASE), advice) for phrase, advice in PHRASES
 ]
+_COMPILED_NAMES = [(re.compile(phrase), advice) for phrase, advice in NAMES]
+_TEST = re.compile(r"\s*(?:async )?def test_(\w+)\(")
 _TEXTS = ("*.md", "docs/**/*.md", "tests/**/*.md")
 _STATEMENTS = ("sql/**/*.sql", "migrations/*.sql", "bench/**/*.sql", "tests/**/*.sql")
 _PROGRAMS = ("svc/**/*.py", "tests/**/*.py", "bench/**/*.py", "clients/**/*.py")
@@ -82,14 +94,30 @@ class Stumble(NamedTuple):
         return f"{path}:{self.line}: {self.phrase.strip()!r}: {self.advice}"
 
 
+def all_files() -> list[Path]:
+    """The files of the project that are read."""
+    # These contain the phrases themselves, and frequent words of English.
+    own = (ROOT / "tests/english.py", ROOT / "tests/test_english.py", ROOT / "svc/terms/languages.py")
+    paths = [path for pattern in (*_TEXTS, *_STATEMENTS, *_PROGRAMS) for path in sorted(ROOT.glob(pattern))]
+    return [path for path in paths if path not in own]
+
+
 def stumbles(path: Path) -> list[Stumble]:
     """The phrases in one file."""
     return [
         Stumble(path, line, match[0], advice)
-        for line, text in _prose(path)
-        for phrase, advice in _COMPILED
+        for texts, phrases in ((_prose(path), _COMPILED), (_names(path), [*_COMPILED, *_COMPILED_NAMES]))
+        for line, text in texts
+        for phrase, advice in phrases
         for match in phrase.finditer(text)
     ]
+
+
+def _names(path: Path) -> Iterator[tuple[int, str]]:
+    if path.suffix == ".py":
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if name := _TEST.match(line):
+                yield number, name[1].replace("_", " ")
 
 
 def _prose(path: Path) -> Iterator[tuple[int, str]]:
@@ -109,10 +137,7 @@ def _prose(path: Path) -> Iterator[tuple[int, str]]:
 def main() -> None:
     """Print the findings; exit with 1 if there are any."""
     given = [Path(name).resolve() for name in sys.argv[1:]]
-    paths = given or [path for pattern in (*_TEXTS, *_STATEMENTS, *_PROGRAMS) for path in sorted(ROOT.glob(pattern))]
-    # These contain the phrases themselves, and frequent words of English.
-    own = (ROOT / "tests/english.py", ROOT / "tests/test_english.py", ROOT / "svc/terms/languages.py")
-    found = [stumble for path in paths if path not in own for stumble in stumbles(path)]
+    found = [stumble for path in given or all_files() for stumble in stumbles(path)]
     for stumble in found:
         print(stumble)
     sys.exit(1 if found else 0)

@@ -134,7 +134,7 @@ async def swallowing() -> float:
 
 
 @pytest.mark.parametrize("turn", [working, resting, dying, swallowing])
-async def test_stopped_is_stopped_at_once_and_for_good(monkeypatch: pytest.MonkeyPatch, turn: background.Turn) -> None:
+async def test_a_stop_is_immediate_and_permanent(monkeypatch: pytest.MonkeyPatch, turn: background.Turn) -> None:
     monkeypatch.setattr(background, "_FIRST_PAUSE_S", 0.1)
     loop = Background().keep(turn, name="to be stopped")
     await asyncio.sleep(0.02)

@@ -154,7 +154,7 @@ def leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tupl
         yield words, command
 
 
-def test_the_options_of_the_database_stand_last_in_a_section_of_their_own() -> None:
+def test_the_options_of_the_database_are_in_the_last_section() -> None:
     with_section = 0
     for words, command in leaves(main):
         said = CliRunner().invoke(main, [*words, "--help"]).output

@@ -85,7 +85,7 @@ def test_ctrl_c_stops_everything(folder: Path) -> None:
     assert left_behind(folder) == []
 
 
-def test_stop_during_the_start_stops_the_database_too(folder: Path) -> None:
+def test_stop_during_the_start_also_stops_the_database(folder: Path) -> None:
     demo = subprocess.Popen([*CABINET, "demo"], env=environment(folder), stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + PATIENCE_S
     while not list(folder.glob("*/postgres/postmaster.pid")) and time.monotonic() < deadline:

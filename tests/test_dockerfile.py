@@ -78,7 +78,7 @@ def test_every_instruction_is_one_that_a_builder_accepts() -> None:
         "USER 1\nFROM a", "FROM a\nCOPY --from=build a b", "FROM a\nRUN pip check \\", "FROM a\nEXPOSE http",
     ],
 )  # fmt: skip
-def test_what_a_builder_refuses_is_found(wrong: str) -> None:
+def test_instructions_that_a_builder_refuses_are_found(wrong: str) -> None:
     with pytest.raises((AssertionError, ValueError)):
         instructions(wrong)
 

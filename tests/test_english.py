@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.english import stumbles
+from tests.english import all_files, stumbles
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,9 @@ from tests.english import stumbles
         ("page.md", "The server drops rows without a word.\n", 1),
         ("module.py", 'def f() -> None:\n    """Revoke a key. This holds at once."""\n', 2),
         ("page.md", "Revoked keys are listed, too.\n", 1),
+        ("module.py", "def test_what_is_wrong_is_refused() -> None:\n    pass\n", 1),
+        ("module.py", "class TestKeys:\n    async def test_a_reader_is_told(self) -> None:\n        pass\n", 2),
+        ("module.py", "def test_the_tables_are_built_anew(rows: int) -> None:\n    pass\n", 1),
         ("page.md", "Revoked keys are listed as well.\n", 1),
         ("module.py", "# Reading it takes some 30 ms.\n", 1),
         ("module.py", 'x = "ids with commas between them"\n', 1),
@@ -51,7 +54,8 @@ def test_a_planted_phrase_is_found(tmp_path: Path, name: str, text: str, line: i
     [
         ("page.md", "Of course, the index is rebuilt. The size of each row is bounded.\n"),
         ("statement.sql", "-- users/get :one\n-- One user.\nselect anew from mend;\n"),
-        ("module.py", "anew = mend(by_lot)\n"),
+        ("module.py", "anew = mend(by_lot)\ndef what_is_told() -> None:\n    test_what = of_those()\n"),
+        ("module.py", "def test_a_search_finds_what_numpy_finds_in_those_rows() -> None:\n    pass\n"),
         ("page.md", "Compare it with what you expect, and with the one before. What is left?\n"),
         (
             "page.md",
@@ -64,3 +68,7 @@ def test_plain_sentences_and_code_are_left_alone(tmp_path: Path, name: str, text
     path.write_text(text)
 
     assert stumbles(path) == []
+
+
+def test_the_project_contains_none_of_the_phrases() -> None:
+    assert [str(stumble) for path in all_files() for stumble in stumbles(path)] == []

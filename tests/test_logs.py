@@ -104,7 +104,7 @@ def test_a_message_of_several_lines_is_indented() -> None:
 # --- JSON
 
 
-def test_a_record_is_one_object_with_what_is_known() -> None:
+def test_a_record_is_one_object_with_the_known_fields() -> None:
     user_id = UUID(int=1)
     begin_log_context(LogContext("abc", "GET", "/a\nb", user_id, "d"))
     shown = JsonFormatter().format(record("message %s", HOSTILE, status=200, duration_ms=1.5))
@@ -151,7 +151,7 @@ raise ValueError("a bug\\nforged")
 """
 
 
-def test_libraries_warnings_and_bugs_are_json_too() -> None:
+def test_warnings_of_libraries_and_bugs_are_also_json() -> None:
     done = subprocess.run([sys.executable, "-c", LIBRARIES], capture_output=True, text=True, timeout=60, check=False)
     found = [json.loads(line) for line in done.stderr.splitlines()]
     assert [one["logger"] for one in found] == ["uvicorn.error", "asyncio", "py.warnings", "svc"]

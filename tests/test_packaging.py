@@ -344,7 +344,7 @@ def runtime_packages() -> set[str]:
     return needed
 
 
-async def test_what_the_database_runs_makes_the_roles(folder: Path) -> None:
+async def test_the_script_of_the_database_creates_the_roles(folder: Path) -> None:
     """It uses psql, like the database's image. The role that the embedded server creates is dropped before."""
     server = await start_embedded(folder / "roles", POSTGRES_VERSION)  # type: ignore[arg-type]
     try:

@@ -154,7 +154,7 @@ async def test_while_ingesting(command: str, database_url: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])
-async def test_in_a_black_hole_with_work_in_hand(command: str, database_url: str, tmp_path: Path) -> None:
+async def test_in_a_black_hole_with_current_work(command: str, database_url: str, tmp_path: Path) -> None:
     alone = {"CABINET_WORKER_CONCURRENCY": "0"} if command == "worker" else {}
     async with running_proxy(database_url) as proxy:
         near, far = url_as(database_url, SERVICE_ROLE), url_as(proxy.url, SERVICE_ROLE)

@@ -39,7 +39,7 @@ async def test_everybody_gets_a_place_of_few(places: int) -> None:
         turns.give_back(tenant)
 
 
-async def test_undivided_places_go_to_whoever_comes() -> None:
+async def test_undivided_places_go_to_any_request() -> None:
     turns = Turns(2, is_divided=False)
     assert await taken(turns, "a", 5) == 2
 
@@ -76,7 +76,7 @@ async def test_some_are_served_before_all_others() -> None:
     assert await served(Turns(1, ahead=("x", "y")), *"aabxyx") == "xyxaba"
 
 
-async def test_those_who_wait_in_vain_leave_no_trace() -> None:
+async def test_requests_that_wait_in_vain_leave_no_trace() -> None:
     turns = Turns(2, is_divided=False)
     await turns.take("a")
     await turns.take("b")
@@ -87,7 +87,7 @@ async def test_those_who_wait_in_vain_leave_no_trace() -> None:
     await turns.take("c", 0.01)
 
 
-async def test_no_place_is_lost_when_tasks_are_cancelled_at_any_moment() -> None:
+async def test_no_place_is_lost_when_tasks_are_cancelled_at_any_time() -> None:
     turns, chance = Turns(3), random.Random(5)
 
     async def use(tenant: str) -> None:

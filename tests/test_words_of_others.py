@@ -84,7 +84,7 @@ def test_a_parser_library_is_not_quoted(file_type: FileType, error: Exception, m
     assert type(error).__name__ not in rejection.value.detail
 
 
-def test_what_a_parser_that_was_taken_over_says_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_answer_of_a_compromised_parser_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     rejection = _rejected("pdf", Rejected(HOSTILE * 100_000, HOSTILE * 1000))
     assert len(rejection.detail) < 2000

@@ -46,7 +46,7 @@ def test_any_header_can_be_hashed() -> None:
     assert len({hash_key(key) for key in ("", "ä", "\udcff", "\xff", "key", "kez")}) == 6
 
 
-def test_a_mistyped_or_cut_key_is_told_from_a_key() -> None:
+def test_a_mistyped_or_truncated_key_cannot_be_a_key() -> None:
     key = generate_key().key
     assert can_be_key(key)
     for place, character in enumerate(key):

@@ -63,7 +63,7 @@ def test_a_valid_key_is_not_slowed() -> None:
     assert failures.wait_s("192.0.2.1", b"another") > 0
 
 
-def test_a_revoked_key_that_is_sent_again_and_again_does_not_lock_out_its_address() -> None:
+def test_a_revoked_key_that_is_sent_repeatedly_does_not_lock_out_its_address() -> None:
     moment = [100.0]
     failures = FailedLogins(lambda: moment[0])
     failures.note_valid(KEY)

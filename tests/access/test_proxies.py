@@ -38,7 +38,7 @@ def answers(server: ServerProcess, address: str, forwarded_for: list[str], path:
 
 
 @pytest.mark.parametrize("path", ["/me", "/mcp"])
-def test_the_clients_of_a_trusted_proxy_are_told_apart(server: ServerProcess, path: str) -> None:
+def test_the_clients_of_a_trusted_proxy_are_distinguished(server: ServerProcess, path: str) -> None:
     host = {"/me": 1, "/mcp": 2}[path]
     # The client's own claim precedes the proxy's addition, and is ignored.
     guesser = [f"198.51.100.{number}, 203.0.113.{host}, 192.0.2.7" for number in range(MANY)]
@@ -57,7 +57,7 @@ def test_wrong_keys_sent_to_the_tools_count_for_their_sender_only(server: Server
 
 
 @pytest.mark.parametrize("value", ["proxy.example.com", "10.0.0.0/33", "10.0.0.1/8", "*", "0.0.0.0/0", "::/0"])
-def test_what_is_no_proxy_is_refused(value: str) -> None:
+def test_an_invalid_proxy_is_refused(value: str) -> None:
     with pytest.raises(StartupError, match="TRUSTED_PROXIES"):
         load_settings(trusted_proxies=value)
 

@@ -125,7 +125,7 @@ REFUSED: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-async def test_what_is_wrong_is_said(case: str) -> None:
+async def test_the_error_names_the_fault_of_a_token(case: str) -> None:
     given, reason = REFUSED[case]
     with pytest.raises(UnauthenticatedError) as caught:
         await verifier().verify(given)
@@ -184,7 +184,7 @@ def test_only_public_keys_that_can_verify_are_kept() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"keys": 5}', b'{"keys": {}}', b"\xff", b"[" * 100_000, b"null"])
-def test_what_is_no_key_set_is_refused(body: bytes) -> None:
+def test_an_invalid_key_set_is_refused(body: bytes) -> None:
     with pytest.raises(KeySetError):
         parse_key_set(body)
 

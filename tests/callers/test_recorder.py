@@ -111,13 +111,13 @@ def test_a_record_with_an_unused_caller_is_stale_after_a_complete_run() -> None:
     assert plugin.stale({}, {GET_USER}, is_whole=True) == ["GET /me no longer runs users/get"]
 
 
-def test_what_is_not_cabinets_own_is_not_recorded() -> None:
+def test_only_cabinets_own_statements_are_recorded() -> None:
     pairs = {("GET /planted", "users/get"), ("GET /me", "planted/get"), ("cabinet planted", "users/get"), GET_USER}
 
     assert plugin.known(pairs) == {GET_USER}
 
 
-def test_one_of_the_statements_for_a_version_stands_for_all() -> None:
+def test_one_statement_for_a_version_represents_all() -> None:
     pair = ("cabinet serve", "server/create_database_18")
 
     assert plugin.known({pair}) == {pair, ("cabinet serve", "server/create_database_16")}

@@ -163,7 +163,9 @@ def test_conversations_are_listed_and_shown(run: Run, server: ServerProcess, key
     assert run("chat", "show", conversation.id).output.splitlines() == ["1. user", "How long?\\x1b[31m", ""]
 
 
-def test_a_collection_is_filled_shared_and_taken_back(run: Run, server: ServerProcess, admin: Cabinet) -> None:
+def test_a_collection_is_filled_and_shared_and_the_share_revoked(
+    run: Run, server: ServerProcess, admin: Cabinet
+) -> None:
     with Cabinet(server.url, os.environ["CABINET_KEY"]) as client:
         document = client.documents.create("tide.txt", "The tide comes twice a day.")
         client.documents.wait([document])
@@ -234,7 +236,7 @@ def test_the_admin_names_a_user_by_external_id(run: Run, server: ServerProcess, 
     assert "there is no user nobody@example.org" in unknown
 
 
-def test_a_service_that_is_away_is_said(run: Run, server: ServerProcess) -> None:
+def test_an_error_names_a_service_that_is_away(run: Run, server: ServerProcess) -> None:
     with losing_proxy(server.url) as proxy:
         gone = proxy.url
 

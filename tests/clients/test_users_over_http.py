@@ -95,7 +95,9 @@ def test_the_key_of_a_user_shows_that_user_alone(run: Run, server: ServerProcess
     assert "The key belongs to a user, and can show only that user." in listed.stderr
 
 
-def test_a_key_of_one_collection_is_told_so(run: Run, server: ServerProcess, admin: Cabinet) -> None:
+def test_the_error_for_a_key_of_one_collection_gives_the_reason(
+    run: Run, server: ServerProcess, admin: Cabinet
+) -> None:
     user = admin.users.create("limited@remote.example").user
     acting = admin.for_user(user.id)
     key = acting.keys.create(collection_id=acting.collections.create(name="Moons").id).api_key
@@ -167,7 +169,7 @@ def test_a_database_is_named_without_its_password(url: str, said: str) -> None:
     assert name_of(load_settings(database_url=url)) == said
 
 
-def test_a_service_that_is_away_or_refuses_the_key_is_said(run: Run, server: ServerProcess) -> None:
+def test_the_error_names_a_service_that_is_away_or_refuses_the_key(run: Run, server: ServerProcess) -> None:
     with losing_proxy(server.url) as proxy:
         gone = proxy.url
 

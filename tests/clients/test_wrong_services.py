@@ -67,7 +67,7 @@ def me_of(url: str, key: str | None, **options: Any) -> models.Me:
 @pytest.mark.parametrize(
     "url", ["127.0.0.1:8080", "localhost:8080", "ftp://host", "http://", "http://host:99999", "http://[::1", "cab_abc"]
 )
-def test_what_is_no_url_is_said_at_once(url: str) -> None:
+def test_an_invalid_url_is_reported_immediately(url: str) -> None:
     with pytest.raises(ValueError, match="not the URL of a service"):
         Cabinet(url, "cab_key")
 
@@ -84,7 +84,7 @@ def test_a_key_from_a_file_ends_with_a_line_break(server: ServerProcess, admin: 
         admin.for_user("somebody\nelse")
 
 
-def test_a_missing_key_is_said_by_the_service(server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_reports_a_missing_key(server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CABINET_KEY", raising=False)
     for key in (None, "", " \n"):
         with pytest.raises(NotAuthenticatedError, match="key"):
@@ -180,7 +180,7 @@ def test_a_saved_key_is_shown_to_its_own_service_alone(server: ServerProcess, ad
         assert command("document", "list", "--url", proxy.url, "--key", key, **home).returncode == 0
 
 
-def test_a_full_disk_is_said(server: ServerProcess, admin: Cabinet) -> None:
+def test_a_full_disk_is_reported(server: ServerProcess, admin: Cabinet) -> None:
     key = admin.users.create("full-disk@example.com").api_key
     with Path("/dev/full").open("w") as full:
         said = subprocess.run(

@@ -82,7 +82,7 @@ async def test_each_table_with_rows_of_tenants_is_protected(protected_url: str) 
     assert all(tables.values())
 
 
-async def test_migrate_apply_protects_a_new_table_without_being_told(protected_url: str) -> None:
+async def test_migrate_apply_protects_a_new_table_automatically(protected_url: str) -> None:
     """The policies stay complete even if an operator forgets the setting."""
     await executed(protected_url, "create table notes (user_id uuid not null, note text)")
     assert "the tables notes do not have" in await refusal(ON, url_as(protected_url, SERVICE_ROLE))

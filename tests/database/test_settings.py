@@ -94,7 +94,7 @@ def test_an_unknown_choice_is_refused_with_those_that_there_are(monkeypatch: pyt
         ({"CABINET_EMBEDDING_PROVIDER": "local", "CABINET_EMBEDDING_MODEL": "big"}, "the local provider has one model"),
     ],
 )
-def test_what_does_not_fit_is_said_in_a_sentence(
+def test_a_sentence_names_settings_that_contradict_each_other(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
 ) -> None:
     for name, value in variables.items():
@@ -106,7 +106,7 @@ def test_what_does_not_fit_is_said_in_a_sentence(
     assert sentence.endswith(".")
 
 
-def test_every_wrong_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_wrong_settings_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CABINET_PORT", "http")
     monkeypatch.setenv("CABINET_POOL_SIZE", "0")
 

@@ -78,7 +78,7 @@ async def test_a_quick_statement_is_not_logged(watched: Database, caplog: pytest
     assert told(caplog) == []
 
 
-async def test_of_many_slow_ones_one_plan_is_logged(
+async def test_one_plan_of_many_slow_executions_is_logged(
     watched: Database, observer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     user = await observer.fetchval("insert into users (email, plan) values ('ada@example.org', 'free') returning id")
@@ -122,7 +122,7 @@ async def test_a_statement_that_ran_into_its_time_limit_is_logged(
     assert "failed with 57014" in line
 
 
-async def test_a_plan_that_cannot_be_had_is_told(
+async def test_a_plan_that_cannot_be_read_is_reported(
     watched: Database, observer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     user = await observer.fetchval("insert into users (email, plan) values ('ada@example.org', 'free') returning id")

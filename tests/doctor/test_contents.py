@@ -62,9 +62,7 @@ async def test_a_job_of_what_is_gone_is_found(fired: Fired, hand: Any, database:
     assert found["orphaned-job"][0].severity == "note"
 
 
-async def test_what_is_left_of_a_deleted_document_for_long_is_found(
-    fired: Fired, hand: Any, database: Database
-) -> None:
+async def test_old_remains_of_a_deleted_document_are_found(fired: Fired, hand: Any, database: Database) -> None:
     user = await make_user(database)
     document = await make_document(database, user)
     await database.exec("documents/delete", user_id=user, document_ids=[document], max_parts=-1)
@@ -109,7 +107,7 @@ async def test_bytes_without_a_document_are_found_and_left_to_the_sweep(
     assert await hand.fetchval("select count(*) from document_contents") == 0
 
 
-async def test_what_collections_lack_is_found_and_fixed(fired: Fired, hand: Any, service: Service) -> None:
+async def test_missing_rows_of_collections_are_found_and_fixed(fired: Fired, hand: Any, service: Service) -> None:
     owner, key = await service.user("ada@example.org")
     reader, _ = await service.user("grace@example.org")
     document = (await service.ready_document(key, "notes.txt", "The Moon is far away."))["id"]

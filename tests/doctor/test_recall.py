@@ -72,7 +72,7 @@ async def build_index(database: Database, url: str) -> None:
         await builder.close()
 
 
-async def test_a_tenant_who_should_have_an_index_is_told_of(
+async def test_a_tenant_who_should_have_an_index_is_reported(
     fired: Fired, database: Database, large_tenant: UUID, database_url: str
 ) -> None:
     found = await fired(**LARGE)

@@ -58,13 +58,13 @@ async def test_an_old_pgvector_is_found_and_its_faults_are_named(fired: Fired, h
     [(150_010, "fault"), (160_005, "warning"), (170_001, "warning"), (160_013, "note"), (180_004, None),
      (180_099, None), (190_000, "note")],
 )  # fmt: skip
-def test_releases_of_postgresql_are_told_apart(number: int, severity: str | None) -> None:
+def test_releases_of_postgresql_are_distinguished(number: int, severity: str | None) -> None:
     findings = judge_server(number).findings
 
     assert [finding.severity for finding in findings] == ([severity] if severity else [])
 
 
-async def test_a_database_without_a_schema_is_told_what_to_run(server: Any, settings: Any) -> None:
+async def test_the_error_for_a_database_without_a_schema_names_the_command(server: Any, settings: Any) -> None:
     url = server.url.replace("/cabinet?", "/postgres?")
     async with opened_subject(settings, url) as subject:
         outcomes = {outcome.check.name: outcome async for outcome in examine(subject, CHECKS)}
@@ -174,7 +174,7 @@ async def test_a_large_index_that_nobody_uses_is_found(fired: Fired, hand: Any) 
     assert finding.severity == "warning"
 
 
-async def test_the_role_of_the_service_may_look_too(settings: Settings, database_url: str) -> None:
+async def test_the_role_of_the_service_can_also_read(settings: Settings, database_url: str) -> None:
     url = url_as(database_url, settings.service_role)
     async with opened_subject(settings, url) as subject:
         outcomes = {outcome.check.name: outcome.status async for outcome in examine(subject, CHECKS)}

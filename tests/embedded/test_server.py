@@ -270,7 +270,7 @@ async def test_a_folder_that_cannot_be_made_is_refused_by_name(parent: Path, kin
         await start_embedded(file if kind == "file" else file / "data", VERSION)
 
 
-async def test_the_configuration_is_in_force_under_a_strict_umask_too(parent: Path) -> None:
+async def test_the_configuration_also_takes_effect_under_a_strict_umask(parent: Path) -> None:
     """Root's server runs as another user, and PostgreSQL silently skips a file that it cannot read."""
     process = Process(parent / "strict", umask="077")
     _, url = process.ready()

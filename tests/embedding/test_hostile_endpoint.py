@@ -150,7 +150,7 @@ async def test_a_compressed_answer_does_not_hold_the_event_loop(endpoint: Embedd
     assert turns > answer_limit(200, 3584) // 2**20
 
 
-async def test_of_an_error_only_the_beginning_is_read(endpoint: EmbeddingEndpoint) -> None:
+async def test_only_the_beginning_of_an_error_is_read(endpoint: EmbeddingEndpoint) -> None:
     endpoint.always("503", message="word " * 10_000_000)
     async with provider_for(endpoint) as provider:
         with pytest.raises(EmbeddingUnavailableError, match=r"answered 503$"):

@@ -162,9 +162,7 @@ async def test_vectors_that_stay_unusable_are_refused_with_the_text(
     ("fault", "why"),
     [("huge", "70000, outside"), ("tiny", "becomes zero"), ("zero", "it is zero"), ("long", "16000 dimensions")],
 )
-async def test_numbers_in_place_of_base64_are_checked_as_well(
-    endpoint: EmbeddingEndpoint, fault: str, why: str
-) -> None:
+async def test_numbers_instead_of_base64_are_also_checked(endpoint: EmbeddingEndpoint, fault: str, why: str) -> None:
     endpoint.knows_base64 = False
     endpoint.always(fault)
     async with provider_for(endpoint, embedding_max_retries=0) as provider:
@@ -417,7 +415,7 @@ async def test_the_log_says_which_model_is_used_and_keeps_secrets(
 # Many at once
 
 
-async def test_no_more_calls_are_under_way_than_the_setting_allows(endpoint: EmbeddingEndpoint) -> None:
+async def test_no_more_calls_run_than_the_setting_allows(endpoint: EmbeddingEndpoint) -> None:
     endpoint.delay_s = 0.05
     async with provider_for(endpoint, embedding_batch_size=2, embedding_concurrency=3) as provider:
         documents = await asyncio.gather(*(provider.embed(TEXTS) for _ in range(3)))

@@ -305,6 +305,6 @@ def test_cells_of_word_that_cover_rows_are_repeated() -> None:
     assert parse("docx", word(table)).text == "City | Year\nUlm | 2019\nUlm | 2020\nBern | 2021\n | 2022"
 
 
-def test_titles_of_images_stand_for_their_descriptions() -> None:
+def test_titles_of_images_replace_missing_descriptions() -> None:
     drawing = "<w:drawing><x:inline xmlns:x='x'><x:docPr title='A map'/><x:blip/></x:inline></w:drawing>"
     assert parse("docx", word(f"<w:p><w:r>{drawing}</w:r></w:p>")).text == "A map"

@@ -285,7 +285,7 @@ def test_the_headings_in_the_html_of_a_feed_are_below_the_title_of_their_item() 
     assert levels == [("News", 2), ("One", 3), ("Part", 4), ("Two", 3), ("Part", 4)]
 
 
-def test_what_is_not_valid_is_said() -> None:
+def test_warnings_name_invalid_json_and_xml() -> None:
     assert warnings_of("a.json", '{"broken": ') == ["The file is not valid JSON; it was read as plain text."]
     lines = '{"x": 1}\nnot json\n{"x": 2}'
     assert text_of("a.jsonl", lines) == "x: 1\n\nnot json\n\nx: 2"

@@ -113,7 +113,7 @@ def test_a_table_that_lays_out_a_page_is_read_cell_by_cell() -> None:
     assert text_of(page) == "Leave\n\nOne.\n\n- two"
 
 
-def test_what_a_page_only_refers_to_is_named() -> None:
+def test_parts_to_which_a_page_only_refers_are_named() -> None:
     page = (
         "<p>a<img src=a><img src=b alt=''><img src=c width=1><video></video><iframe src=https://a.example></iframe>"
         f"<a href='https://a.example/{'x' * 600}'>b</a>"

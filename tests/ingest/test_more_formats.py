@@ -133,7 +133,7 @@ def test_the_rows_of_an_opendocument_spreadsheet() -> None:
     ]  # fmt: skip
 
 
-def test_what_an_opendocument_spreadsheet_shows_beside_its_texts() -> None:
+def test_parts_of_an_opendocument_spreadsheet_beside_its_texts() -> None:
     link = "<text:a xlink:href='https://a.example/f'>form</text:a>"
     value = '<table:table-cell office:value-type="percentage" office:value="0.07"/>'
     box = "<draw:frame><draw:text-box><text:p>A box</text:p></draw:text-box></draw:frame>"
@@ -347,7 +347,7 @@ def test_archives_inside_of_archives_end_at_two() -> None:
     assert any("nested in more than 2 files" in warning for warning in warnings_of("a.zip", data))
 
 
-def test_an_archive_in_a_mail_in_an_archive_ends_too() -> None:
+def test_reading_an_archive_in_a_mail_in_an_archive_ends() -> None:
     data = package(**{"a.txt": "bottom"})
     for _ in range(3):
         message = mail(Subject="More")

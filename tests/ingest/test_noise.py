@@ -51,6 +51,6 @@ def test_embedded_files_are_left_out(source: str, text: str, warning: str) -> No
         "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n" * 3,
     ],
 )
-def test_what_only_resembles_base64_stays(text: str) -> None:
+def test_texts_that_only_resemble_base64_stay(text: str) -> None:
     document = parse("text", text.encode())
     assert (document.text, document.warnings) == (text, [])

@@ -122,7 +122,7 @@ def test_a_message_that_is_cut_off_is_damaged_or_read_in_part(kept: int) -> None
         assert "damaged" in error.detail
 
 
-def test_what_a_sheet_of_excel_97_has_beside_its_cells() -> None:
+def test_parts_of_an_excel_97_sheet_beside_its_cells() -> None:
     document = parse("xls", excel97({"S": [["site", "n"], ["form", 1.0]]}, comment="NOTE", box="Sales of all"))
     assert document.text == (
         "S\n\nsite: form (https://a.example/f)\nn: 1\n\nComment on A1: NOTE" + "\n\nSales of all" * 3

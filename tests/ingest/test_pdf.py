@@ -140,7 +140,7 @@ def test_a_cell_of_two_lines_is_one_cell() -> None:
     ]
 
 
-def test_a_table_inside_a_column_is_read_where_it_stands() -> None:
+def test_a_table_inside_a_column_is_read_in_its_place() -> None:
     wide = [f"{line} and so it went on." for line in LEFT * 2]
     table = cells([["Year", "Ships"], ["1901", "214"], ["1902", "198"], ["1903", "240"]], [360, 480], pitch=12)
     right = [(360.0, 640 - 12 * n, f"{line} and so it was.") for n, line in enumerate(RIGHT)]

@@ -50,7 +50,7 @@ def _deck() -> bytes:
     return package(**parts)
 
 
-def test_what_a_slide_shows_beside_its_text_boxes() -> None:
+def test_parts_of_a_slide_beside_its_text_boxes() -> None:
     document = parse("pptx", _deck())
     assert document.text == (
         "The form is here, page (https://a.example/f)\n\nx^2\n\nSales by year\n\nSecret\n\ntwo\n\nACME Ltd\n\n"

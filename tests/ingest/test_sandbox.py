@@ -117,7 +117,7 @@ async def test_chunks_come_back_as_they_were_cut() -> None:
         assert "".join(chunk.content for chunk in many).replace(" ", "") == "EinWörtchen–☃." * 20_000
 
 
-async def test_what_the_parser_and_the_chunker_reject_is_rejected() -> None:
+async def test_files_that_the_parser_and_the_chunker_reject() -> None:
     async with sandbox(max_chunks=3) as opened:
         assert "damaged or truncated" in await rejection_of(opened, "pdf", b"%PDF-1.7 nothing more")
         assert "CABINET_MAX_CHUNKS" in await rejection_of(opened, "text", b"many words " * 2000)

@@ -27,7 +27,7 @@ def _with_parts(data: bytes, sheet: str, parts: dict[str, str | bytes]) -> bytes
     return package(**kept, **parts)
 
 
-def test_what_a_sheet_shows_beside_its_cells() -> None:
+def test_parts_of_a_sheet_beside_its_cells() -> None:
     rows = (
         "<row><c r='A1' t='inlineStr'><is><t>site</t></is></c>"
         "<c r='B1' t='inlineStr'><is><t>n_x000D_b</t></is></c></row>"

@@ -130,7 +130,7 @@ async def test_a_document_that_another_session_has_locked_is_ingested_later(
     assert (document["status"], document["error"]) == ("ready", None)
 
 
-async def test_a_locked_document_is_told_from_one_that_is_gone(idle: Service, observer: Any) -> None:
+async def test_a_locked_document_is_distinguished_from_a_deleted_one(idle: Service, observer: Any) -> None:
     _, document_id = await uploaded(idle)
     queue = Queue(idle.services.database, "worker", 0.1)
     job = await queue.claim()

@@ -76,7 +76,7 @@ async def test_returning_a_job_neither_waits_for_ever_nor_hides_why_it_is_return
     await return_job(hangs)
 
 
-async def test_a_job_that_is_still_locked_is_returned_a_moment_later() -> None:
+async def test_a_job_that_is_still_locked_is_returned_shortly_after() -> None:
     locked = iter([0, 0, 1])
 
     async def release() -> int:

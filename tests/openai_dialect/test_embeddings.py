@@ -150,7 +150,7 @@ def test_an_exhausted_quota_is_not_repeated(server: ServerProcess, model: str) -
     assert refused.value.response.headers["x-should-retry"] == "false"
 
 
-async def test_the_asynchronous_sdk_works_as_well(server: ServerProcess, key: str, model: str) -> None:
+async def test_the_asynchronous_sdk_also_works(server: ServerProcess, key: str, model: str) -> None:
     async with openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key=key) as client:
         answer = await client.embeddings.create(model=model, input="a")
 

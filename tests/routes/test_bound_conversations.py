@@ -107,7 +107,7 @@ async def test_with_documents_too_a_chunk_must_be_in_both(tenant: Tenant) -> Non
         "type": "eq", "key": "a", "value": 1}}), 422, "collection_ids")  # fmt: skip
 
 
-async def test_what_is_left_of_the_collections_is_searched(tenant: Tenant) -> None:
+async def test_the_remaining_collections_are_searched(tenant: Tenant) -> None:
     spring, autumn, _ = await uploaded(tenant, "The tide of spring.", "The tide of autumn.", "The tide of winter.")
     one, two = await made(tenant), await made(tenant)
     await added(tenant, one, spring)
@@ -123,7 +123,7 @@ async def test_what_is_left_of_the_collections_is_searched(tenant: Tenant) -> No
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode["mode"])
-async def test_a_share_that_is_taken_back_finds_nothing(tenant: Tenant, other: Tenant, mode: dict[str, Any]) -> None:
+async def test_a_revoked_share_finds_nothing(tenant: Tenant, other: Tenant, mode: dict[str, Any]) -> None:
     theirs, hidden = await uploaded(tenant, "The tide of spring.", "The tide of autumn.")
     (own,) = await uploaded(other, "The tide of winter.")
     one, two = await made(tenant), await made(tenant)
@@ -145,7 +145,7 @@ async def test_a_share_that_is_taken_back_finds_nothing(tenant: Tenant, other: T
     assert await both(other, bound, **mode) == {theirs, hidden}
 
 
-async def test_a_share_that_is_taken_back_during_a_search(
+async def test_a_share_that_is_revoked_during_a_search(
     tenant: Tenant, other: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (theirs,) = await uploaded(tenant, "The tide of spring.")
@@ -207,7 +207,7 @@ WRONG: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("wrong", "field"), WRONG, ids=str)
-async def test_what_is_no_list_of_collections_is_refused(tenant: Tenant, wrong: Any, field: str) -> None:
+async def test_an_invalid_list_of_collections_is_refused(tenant: Tenant, wrong: Any, field: str) -> None:
     path = f"/conversations/{(await tenant.conversation())['id']}"
     for answer in (
         await tenant.post("/conversations", json={"collection_ids": wrong}),

@@ -73,7 +73,7 @@ async def test_messages_and_chunks_keep_to_their_shares(tenant: Tenant) -> None:
         assert found["omitted"] == 20 - len(found["messages"]), body
 
 
-async def test_what_the_messages_cite_is_not_given_again(tenant: Tenant) -> None:
+async def test_chunks_cited_by_the_messages_are_not_given_again(tenant: Tenant) -> None:
     documents = await facts(tenant)
     # A copy of a cited text also counts as cited.
     await tenant.ready_document("copy.txt", FACTS[1])

@@ -102,7 +102,7 @@ async def test_a_search_is_limited_to_collections(
     assert await found(tenant, **mode, collection_ids=[one], document_ids=[inside]) == [inside]
 
 
-async def test_what_leaves_a_collection_is_not_found_in_it(tenant: Tenant) -> None:
+async def test_files_that_left_a_collection_are_not_found_in_it(tenant: Tenant) -> None:
     kept, detached, deleted = await documents(tenant, "The tide is low.", "The tide is high.", "The tide turns.")
     collection = await made(tenant)
     for document in (kept, detached, deleted):

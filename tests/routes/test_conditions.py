@@ -68,14 +68,14 @@ async def test_a_change_of_another_version_is_refused(shared: Service, endpoint:
 
 
 @pytest.mark.parametrize("endpoint", CHANGING, ids=name_of)
-async def test_what_does_not_exist_is_not_found_whatever_its_version(shared: Service, endpoint: Endpoint) -> None:
+async def test_missing_rows_are_not_found_for_any_version(shared: Service, endpoint: Endpoint) -> None:
     tenant = await new_tenant(shared)
     ids = dict.fromkeys(await ids_of(tenant), "0198c0de-0000-7000-8000-000000000000")
     if "{" in endpoint.path:
         problem(await send(shared, endpoint, ids, key_for(endpoint, tenant), headers={"If-Match": "*"}), 404)
 
 
-async def test_of_many_changes_of_one_version_one_is_made(shared: Service) -> None:
+async def test_one_of_many_changes_of_a_version_is_made(shared: Service) -> None:
     tenant = await new_tenant(shared)
     conversation = await tenant.conversation(metadata={"n": 0})
     path = f"/conversations/{conversation['id']}"
@@ -90,7 +90,7 @@ async def test_of_many_changes_of_one_version_one_is_made(shared: Service) -> No
 
 
 @pytest.mark.parametrize("headers", [{}, {"If-Match": "*"}])
-async def test_a_change_of_a_user_is_explained_within_a_transaction_too(
+async def test_a_change_of_a_user_is_also_explained_within_a_transaction(
     shared: Service, headers: dict[str, str]
 ) -> None:
     one, other = await new_tenant(shared), await new_tenant(shared)

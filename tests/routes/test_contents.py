@@ -88,7 +88,7 @@ async def test_only_the_version_in_if_match_is_replaced(shared: Service) -> None
             await tenant.ended(document["id"])
 
 
-async def test_what_is_refused(idle: Service) -> None:
+async def test_unreadable_contents_and_unknown_documents_are_refused(idle: Service) -> None:
     tenant = await new_tenant(idle)
     document = await tenant.upload("far.txt", FIRST)
     problem(await put(tenant, document["id"], b""), 422, "content")

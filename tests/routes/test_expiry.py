@@ -206,7 +206,7 @@ async def test_the_worker_sweeps_and_continues_after_a_failure(
     ok(await tenant.get(f"/documents/{document['id']}"))
 
 
-async def test_a_file_expires_exactly_so_long_after_its_creation(tenant: Tenant) -> None:
+async def test_a_file_expires_exactly_this_time_after_its_creation(tenant: Tenant) -> None:
     fields = {"purpose": "assistants", "expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"}
     made = await tenant.post("/v1/files", data=fields, files={"file": ("a.txt", b"moon")})
     document = ok(await tenant.get(f"/documents/{made.json()['id'].removeprefix('file-')}"))

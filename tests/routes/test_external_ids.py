@@ -84,7 +84,7 @@ async def test_an_external_id_is_unique_and_can_change_hands(shared: Service) ->
     assert ok(await shared.call("PATCH", f"/users/{second.id}", json={"name": "Ada"}))["external_id"] == external_id
 
 
-async def test_of_concurrent_users_with_one_external_id_one_is_created(shared: Service) -> None:
+async def test_concurrent_requests_create_one_user_with_an_external_id(shared: Service) -> None:
     external_id = fresh("customer")
     bodies = [{"email": f"{uuid.uuid4().hex}@example.org", "external_id": external_id} for _ in range(6)]
     answers = await asyncio.gather(*(shared.call("POST", "/users", json=body) for body in bodies))

@@ -88,7 +88,7 @@ async def test_locked_rows_of_several_tenants_stop_no_other(database_url: str) -
     assert set(answers) <= {202, 429, 503}
 
 
-async def test_whoever_holds_a_share_is_told_so(small: Service) -> None:
+async def test_the_error_for_a_used_share_names_the_other_requests(small: Service) -> None:
     blocked = await new_tenant(small)
     async with uploads_waiting(blocked, 2) as uploads:
         ok(await blocked.get("/documents"))

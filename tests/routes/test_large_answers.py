@@ -72,7 +72,7 @@ async def test_a_list_of_conversations_with_large_messages_is_returned_in_pages_
 
 
 @pytest.mark.parametrize("place", ["content", "parts"])
-async def test_of_a_conversation_as_many_of_the_newest_messages_are_returned_as_fit(quiet: Service, place: str) -> None:
+async def test_the_newest_messages_that_fit_are_returned(quiet: Service, place: str) -> None:
     tenant = await new_tenant(quiet)
     await large_messages(quiet, tenant, 2, 12)
     if place == "parts":

@@ -304,7 +304,7 @@ async def test_the_lists_of_collections_have_one(scene: Scene) -> None:
     assert (me["id"], me["email"], me["external_id"], me["preferences"]) == (scene.tenant.id, None, None, {})
 
 
-async def test_what_leaves_the_collection_is_not_seen_any_more(shared: Service) -> None:
+async def test_files_that_left_the_collection_are_no_longer_seen(shared: Service) -> None:
     scene = await new_scene(shared)
     document, chunk = scene.inside["document_id"], scene.inside["chunk_id"]
     place = f"/collections/{scene.inside['collection_id']}/files/{document}"

@@ -83,7 +83,7 @@ async def test_a_reader_finds_what_is_shared_and_nothing_else(
     assert ok(await other.get("/documents", params={"collection_ids": collection}))["data"] == []
 
 
-async def test_what_ends_a_share_holds_at_once_on_every_server(tenant: Tenant, other: Tenant) -> None:
+async def test_the_end_of_a_share_takes_effect_immediately_on_every_server(tenant: Tenant, other: Tenant) -> None:
     async with running_service(test_settings(worker_concurrency=0), tenant.service.url) as second:
         elsewhere = Tenant(second, other.id, other.key)
         texts = ["The tide is low.", "The tide is high.", "The tide turns.", "The tide goes."]
@@ -225,7 +225,7 @@ async def test_a_search_is_counted_for_its_reader(tenant: Tenant, other: Tenant)
     )
 
 
-async def test_scores_tell_nothing_of_the_owners_other_texts(tenant: Tenant, other: Tenant) -> None:
+async def test_scores_reveal_nothing_about_the_owners_other_texts(tenant: Tenant, other: Tenant) -> None:
     (document,) = await uploaded(tenant, "The submarine dives below the tide.")
     collection = await made(tenant)
     await added(tenant, collection, document)
@@ -245,7 +245,7 @@ async def test_scores_tell_nothing_of_the_owners_other_texts(tenant: Tenant, oth
     assert await scores(tenant) != of_owner, "the control: the scores of the owner do depend on them"
 
 
-async def test_what_is_put_there_after_a_share_was_taken_back_is_not_seen(
+async def test_files_added_after_a_share_was_revoked_are_not_seen(
     tenant: Tenant, other: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The share ends, and a secret is added, between the check of the share and the statement that reads."""

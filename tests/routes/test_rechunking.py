@@ -19,7 +19,7 @@ async def rechunk(tenant: Tenant, document_id: str, chunk_tokens: int, overlap_t
     return dict(ok(await tenant.post(f"/documents/{document_id}/rechunk", json=body), 202))
 
 
-async def test_a_document_is_split_again_whole(shared: Service) -> None:
+async def test_a_document_is_split_again_completely(shared: Service) -> None:
     tenant = await new_tenant(shared)
     document = await tenant.ready_document("ports.md", TEXT, topic="ports")
     path = f"/documents/{document['id']}"
@@ -76,7 +76,7 @@ async def test_a_failed_attempt_leaves_the_document_as_it_was(shared: Service) -
     assert (await tenant.ended(document["id"]))["error"] is None
 
 
-async def test_what_is_not_split_again(shared: Service) -> None:
+async def test_documents_that_are_not_split_again(shared: Service) -> None:
     tenant = await new_tenant(shared)
     document = await tenant.ready_document("ports.md", TEXT)
     path = f"/documents/{document['id']}/rechunk"

@@ -170,7 +170,7 @@ async def test_a_large_document_is_gone_at_once_and_erased_in_batches(small_batc
     assert await database.many("documents/list_left_over", max_rows=10) == []
 
 
-async def test_of_many_the_small_ones_are_erased_at_once(small_batches: Service) -> None:
+async def test_the_small_ones_of_many_documents_are_erased_immediately(small_batches: Service) -> None:
     tenant = await new_tenant(small_batches)
     ids = [await stored(tenant, f"{count}.txt", count) for count in (1, 5, 1, 3)]
     assert ok(await tenant.post("/documents/delete", json={"document_ids": ids}))["deleted"] == 4

@@ -61,7 +61,7 @@ async def test_a_body_with_a_name_twice_is_refused(tenant: Tenant, path: str, bo
     assert ok(await tenant.get("/documents"))["data"] == []
 
 
-async def test_metadata_in_a_form_and_a_filter_in_a_query_are_checked_too(tenant: Tenant) -> None:
+async def test_metadata_in_a_form_and_a_filter_in_a_query_are_also_checked(tenant: Tenant) -> None:
     form = {"file": ("a.txt", b"hello"), "metadata": (None, '{"a": 1, "a": 2}')}
     problem(await tenant.post("/documents", files=form), 422, "metadata.a")
     filter_ = '{"type": "eq", "key": "a", "value": 1, "value": 2}'

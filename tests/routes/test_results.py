@@ -111,7 +111,7 @@ async def test_highlights_are_places_in_the_shown_text(tenant: Tenant) -> None:
     assert ok(await tenant.post("/search", json=ones))["results"][0]["highlights"] == []
 
 
-async def test_the_page_of_a_chunk_stands_apart_from_the_metadata_of_the_document(tenant: Tenant) -> None:
+async def test_the_page_of_a_chunk_is_separate_from_the_metadata_of_the_document(tenant: Tenant) -> None:
     document = await tenant.ready_document("a.md", "# Leave\n\n## Sick\n\nSome text.", page=70, title="mine")
     (plain,) = await found(tenant, "text")
     assert (plain["title"], plain["heading"]) == ("Leave", ["Leave", "Sick"])

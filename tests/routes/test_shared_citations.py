@@ -236,7 +236,7 @@ async def test_everyones_collection_can_be_cited_by_its_owner_and_by_others(tena
     done(await tenant.delete(f"/collections/{collection}"))
 
 
-async def test_what_is_put_there_after_the_share_was_taken_back_is_not_shown(
+async def test_files_added_after_the_share_was_revoked_are_not_shown(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The share ends between its check and the read of the text."""

@@ -168,7 +168,7 @@ async def test_a_key_of_one_collection_deletes_no_file_that_another_has_in_a_rea
     await shelf.check_totals()
 
 
-async def test_a_reader_sees_no_reading_after_the_share_is_taken_back(shelf: Shelf) -> None:
+async def test_a_reader_sees_no_reading_after_the_share_is_revoked(shelf: Shelf) -> None:
     reader = await new_tenant(shelf.tenant.service)
     await share(shelf, shelf.second, reader)
     chunk = (await reader.chunks(shelf.document_id))[0]

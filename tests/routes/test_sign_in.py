@@ -106,7 +106,7 @@ async def test_a_subject_that_is_given_to_another_user_names_that_one(both: tupl
     assert ok(await service.call("GET", "/me", key))["id"] == second
 
 
-async def test_a_user_is_created_at_first_sight_once(creating: Service) -> None:
+async def test_a_user_is_created_once_by_the_first_request(creating: Service) -> None:
     key = token("auth0|ada", email="ada@example.org", email_verified=True, name="Ada")
     answers = await asyncio.gather(*(creating.call("GET", "/me", key) for _ in range(8)))
     assert len({ok(answer)["id"] for answer in answers}) == 1
@@ -167,7 +167,7 @@ async def test_keys_still_work_beside_tokens(both: tuple[Service, Provider]) -> 
     assert provider.asked == 0
 
 
-async def test_whoever_tries_tokens_is_slowed_down_and_others_are_not(both: tuple[Service, Provider]) -> None:
+async def test_a_client_that_guesses_tokens_is_slowed_down_and_others_are_not(both: tuple[Service, Provider]) -> None:
     """Behind one proxy all clients have one address."""
     service, provider = both
     await user(service, "ada")
@@ -181,7 +181,9 @@ async def test_whoever_tries_tokens_is_slowed_down_and_others_are_not(both: tupl
     assert provider.asked == 1
 
 
-async def test_a_provider_that_is_away_is_said_and_no_connection_is_held(server: EmbeddedServer, template: str) -> None:
+async def test_an_unreachable_provider_is_reported_and_no_connection_is_held(
+    server: EmbeddedServer, template: str
+) -> None:
     async with signing_in(server, template, pool_size=2, pool_min_size=1) as (service, provider):
         await user(service, "ada")
         provider.wait_s = 1.5

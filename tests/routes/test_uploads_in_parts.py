@@ -89,7 +89,7 @@ async def test_an_upload_that_ended_leaves_its_document_and_no_bytes(idle: Servi
     assert (await tenant.get(f"/v1/files/{file['id']}/content")).content == CONTENT
 
 
-async def test_of_concurrent_completions_and_parts_one_completion_is_made(quiet: Service) -> None:
+async def test_one_of_several_concurrent_completions_succeeds(quiet: Service) -> None:
     tenant = await new_tenant(quiet)
     upload_id, part_ids = await begun(tenant, CONTENT[:1_500_000], CONTENT[1_500_000:])
     path = f"/v1/uploads/{upload_id}"

@@ -175,7 +175,7 @@ async def test_phrases_and_excluded_words(talk: Talk) -> None:
         assert {place(result) for result in found["results"]} == without
 
 
-async def test_filters_limit_the_results_and_not_what_stands_around_them(talk: Talk) -> None:
+async def test_filters_limit_the_results_and_not_the_chunks_around_them(talk: Talk) -> None:
     tenant, said = talk
     (conversation_id, *_) = sorted({each for each, _ in said})
     dates = {"created_after": "2024-02-01T00:00:00Z", "created_before": "2024-04-01T00:00:00Z"}

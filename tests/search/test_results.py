@@ -57,7 +57,7 @@ def test_groups_are_in_the_order_of_their_best_chunks() -> None:
     ("sizes", "budget", "kept"),
     [([5, 5, 5], 10, [5, 5]), ([5, 9, 5], 10, [5, 5]), ([11], 10, []), ([], 10, []), ([10], 10, [10])],
 )
-def test_what_does_not_fit_is_left_out(sizes: list[int], budget: int, kept: list[int]) -> None:
+def test_items_that_do_not_fit_are_left_out(sizes: list[int], budget: int, kept: list[int]) -> None:
     assert fitting([[size] for size in sizes], budget, lambda size: size) == kept
 
 
@@ -101,7 +101,7 @@ def test_a_passage_of_all_chunks_is_the_text_of_the_document(tokens: int, overla
 @pytest.mark.parametrize(
     "metadata", [{}, {"start": 0, "end": 5}, {"start": "a", "end": None}, {"start": 0, "end": 29, "added": "xy"}]
 )
-def test_what_texts_without_a_place_share_stands_once(metadata: dict[str, Any]) -> None:
+def test_the_common_part_of_texts_without_a_place_appears_once(metadata: dict[str, Any]) -> None:
     first, second = "One thing. This is shared by both.", "This is shared by both. Another thing."
     parts = [Found(UUID(int=1), UUID(int=1), n, text, metadata=metadata) for n, text in enumerate([first, second])]
     assert joined_text(parts) == "One thing. This is shared by both. Another thing."

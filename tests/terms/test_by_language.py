@@ -46,7 +46,7 @@ TEXTS: dict[StemmedLanguage, str] = {
 
 
 @pytest.mark.parametrize("language", TEXTS)
-def test_a_text_tells_its_language(language: StemmedLanguage) -> None:
+def test_the_language_of_a_text_is_recognised(language: StemmedLanguage) -> None:
     assert language_of(found_words(TEXTS[language])) == language
 
 

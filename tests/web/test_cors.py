@@ -86,7 +86,7 @@ def test_a_proxy_may_keep_the_prefix_or_remove_it(server: ServerProcess) -> None
 @pytest.mark.parametrize(
     "value", ["app.example.com", f"{APP}/", f"{APP}/path", "ftp://a.b", "https://", "https://u:p@a.b"]
 )
-def test_what_is_no_origin_is_refused_at_the_start(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_origin_is_refused_at_startup(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CABINET_CORS_ORIGINS", value)
 
     with pytest.raises(StartupError, match="CABINET_CORS_ORIGINS"):

@@ -23,7 +23,9 @@ def address() -> Iterator[tuple[str, int]]:
     "target", ["*", "http://cabinet/", "http://cabinet//", "http://cabinet/chat", "//", "/?", "*?a"]
 )
 @pytest.mark.parametrize("method", ["OPTIONS", "GET"])
-def test_a_target_that_is_no_path_is_no_fault_of_the_server(address: tuple[str, int], method: str, target: str) -> None:
+def test_a_target_that_is_not_a_path_is_not_a_fault_of_the_server(
+    address: tuple[str, int], method: str, target: str
+) -> None:
     with socket.create_connection(address, timeout=30) as connection:
         connection.sendall(f"{method} {target} HTTP/1.1\r\nHost: cabinet\r\nConnection: close\r\n\r\n".encode())
         answer = connection.recv(65536)

@@ -51,7 +51,7 @@ def test_a_head_that_arrives_byte_by_byte_is_refused() -> None:
         thread.join()
 
 
-def test_the_second_head_has_a_deadline_too() -> None:
+def test_the_second_head_also_has_a_deadline() -> None:
     with served(header_timeout_s=SHORT) as server:
         client = server.client().send(get("/path/a"))
         assert client.answer().status == 200

@@ -65,7 +65,7 @@ def test_no_limit_per_address(settings: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("limit", ["max_connections", "max_connections_per_address"])
 @pytest.mark.parametrize("sent", [b"", b"GET /pa"])
-def test_those_that_wait_make_room_for_a_newcomer(limit: str, sent: bytes) -> None:
+def test_waiting_connections_make_room_for_a_newcomer(limit: str, sent: bytes) -> None:
     settings: dict[str, Any] = {limit: 20, **PATIENT}
     with Served(**settings) as served:
         kept = served.client().send(get("/path/a"))

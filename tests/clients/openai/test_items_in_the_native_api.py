@@ -82,7 +82,7 @@ async def test_items_are_messages(api: Api, talk: str, native: httpx.AsyncClient
     assert newest["message_count"] == 5
 
 
-async def test_an_item_that_is_no_message_is_no_message(api: Api, talk: str, native: httpx.AsyncClient) -> None:
+async def test_other_items_are_not_messages(api: Api, talk: str, native: httpx.AsyncClient) -> None:
     [item] = (await api.conversations.items.create(talk, items=[{"type": "reasoning", "summary": []}])).data
     row_id = item.id.removeprefix("rs_")[:32]
 

@@ -111,7 +111,7 @@ async def test_a_threshold_leaves_out_lower_scores_and_no_others(api: Api, libra
         assert [r.file_id for r in found] == [r.file_id for r in every if r.score >= threshold]
 
 
-async def test_at_most_so_many_results_are_returned(api: Api, library: tuple[str, dict[str, str]]) -> None:
+async def test_the_number_of_results_is_bounded(api: Api, library: tuple[str, dict[str, str]]) -> None:
     for count in (1, 2):
         assert len((await api.vector_stores.search(library[0], query="days", max_num_results=count)).data) == count
 
@@ -166,7 +166,7 @@ async def test_a_file_of_two_stores_has_the_attributes_of_each(api: Api) -> None
         assert best.attributes == {"a": value}
 
 
-async def test_a_detached_and_a_deleted_file_are_found_no_more(api: Api) -> None:
+async def test_a_detached_and_a_deleted_file_are_no_longer_found(api: Api) -> None:
     store, ids = await filled_store(api)
 
     await api.vector_stores.files.delete(ids["moon.txt"], vector_store_id=store)
@@ -176,7 +176,7 @@ async def test_a_detached_and_a_deleted_file_are_found_no_more(api: Api) -> None
     assert [result.file_id for result in found] == [ids["parcel.txt"]]
 
 
-async def test_changed_attributes_hold_at_once(api: Api) -> None:
+async def test_changed_attributes_take_effect_immediately(api: Api) -> None:
     store, ids = await filled_store(api, moon={"a": 1})
     await api.vector_stores.files.update(ids["moon.txt"], vector_store_id=store, attributes={"a": 2})
 
