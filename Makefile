@@ -85,6 +85,7 @@ check-statements:
 check-style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m tests.english
 check-imports:
 	$(BIN)/lint-imports --no-logo
 check-compose:

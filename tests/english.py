@@ -1,7 +1,7 @@
 """Phrases that a PostgreSQL manual would not print: `python -m tests.english [FILE …]` names each with file and line.
 
-Documentation, SQL headers, comments, docstrings, messages and the names of tests are read; other code is not. The list grows when a reviewer
-stumbles; it is no substitute for the reviewer.
+Documentation, SQL headers, comments, docstrings, messages and the names of tests are read; other code is not. The list
+grows when a reviewer stumbles; it is no substitute for the reviewer.
 """
 
 from __future__ import annotations
