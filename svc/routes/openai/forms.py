@@ -9,7 +9,8 @@ from typing import Any
 from msgspec import Struct
 from starlette.requests import Request
 
-from svc.errors import InvalidRequestError, UnsupportedMediaTypeError
+from svc.errors import InvalidFieldsError, InvalidRequestError, UnsupportedMediaTypeError
+from svc.field_faults import FieldFault
 from svc.fields.filenames import decoded_words, inner_path
 from svc.fields.from_text import from_text
 from svc.fields.values import Filename
@@ -73,8 +74,18 @@ def _file_form(form: FormFile) -> FileForm:
             values[name] = text
     # HTML's rules for forms, which clients follow, escape a quotation mark in a name, and no percent sign.
     values["file"] = inner_path(decoded_words(form.filename.replace("%22", '"')))
-    fields = from_text(values, _Fields)
+    try:
+        fields = from_text(values, _Fields)
+    except InvalidFieldsError as error:
+        raise InvalidFieldsError([_of_the_name(fault, values["file"]) for fault in error.faults]) from None
     return FileForm(fields.file, form.content, form.charset, fields.purpose, fields.expires_after)
+
+
+def _of_the_name(fault: FieldFault, name: str) -> FieldFault:
+    """The fault of the file, of which only the name can be wrong here: it is too long or empty."""
+    if fault.field != "file":
+        return fault
+    return type(fault)("file", f"the name of file must have 1 to 255 characters; it has {len(name):,}")
 
 
 def _form(request: Request, name: str, limit_bytes: int) -> AbstractAsyncContextManager[FormFile]:

@@ -86,15 +86,12 @@ def entry_of(
 def entries_of_ids(
     file_ids: Iterable[str], attributes: dict[str, AttributeValue] | None, chunk_sizes: ChunkSizes | None
 ) -> list[NewEntry]:
-    """Return the entries of files with the same attributes and chunk sizes. A repeated id counts once.
+    """Return the entries of files with the same attributes and chunk sizes.
 
     Raises:
         NotFoundError: no file can have one of the ids.
     """
-    return [
-        entry_of(id_, attributes, chunk_sizes, f"file_ids[{place}]")
-        for place, id_ in enumerate(dict.fromkeys(file_ids))
-    ]
+    return [entry_of(id_, attributes, chunk_sizes, f"file_ids[{place}]") for place, id_ in enumerate(file_ids)]
 
 
 async def add_entries(
@@ -102,12 +99,13 @@ async def add_entries(
 ) -> Sequence[r.CollectionFilesGet]:
     """Add files to a vector store, all or none, in a transaction.
 
-    A file that another vector store contains with chunks of other sizes gets another reading.
+    A file that another vector store contains with chunks of other sizes gets another reading. A repeated file is added
+    once, as if each entry were a request: attributes and chunk sizes of a later entry replace those of an earlier one.
 
     Raises:
         NotFoundError: the vector store or one of the files does not exist.
-        InvalidRequestError: the vector store has expired, an attribute cannot be stored, or a file is repeated or
-        cannot be split as requested.
+        InvalidRequestError: the vector store has expired, an attribute cannot be stored, or a file cannot be split as
+        requested.
     """
     faults = Faults()
     for index, entry in enumerate(entries):
@@ -115,14 +113,23 @@ async def add_entries(
             check_attributes, entry.attributes, "attributes" if field != "files" else f"files[{index}].attributes"
         )
     faults.raise_if_any()
-    if len({entry.file_id for entry in entries}) < len(entries):
-        raise InvalidRequestError(f"{field} contains the same file twice; send each once", field=field)
-    rows = await _add(call, queries, store_id, batch_id, entries)
-    if len(rows) < len(entries):
+    merged = _merged(entries)
+    rows = await _add(call, queries, store_id, batch_id, list(merged.values()))
+    if len(rows) < len(merged):
         await check_active(queries, call.principal.tenant, store_id)
-        await _check_sizes(call, queries, entries, field)
+        await _check_sizes(call, queries, entries, merged, field)
         raise NotFoundError(f"{field} contains an id that is not the id of one of your files", field=field)
     return rows
+
+
+def _merged(entries: Iterable[NewEntry]) -> dict[UUID, NewEntry]:
+    """The entries by their files, in the order in which these first occur."""
+    merged: dict[UUID, NewEntry] = {}
+    for entry in entries:
+        earlier = merged.get(entry.file_id, entry)
+        attributes = earlier.attributes if entry.attributes is None else entry.attributes
+        merged[entry.file_id] = NewEntry(entry.file_id, attributes, entry.chunk_sizes or earlier.chunk_sizes)
+    return merged
 
 
 async def _add(
@@ -147,7 +154,9 @@ async def _add(
     )
 
 
-async def _check_sizes(call: Call, queries: Queries, entries: Sequence[NewEntry], field: str) -> None:
+async def _check_sizes(
+    call: Call, queries: Queries, entries: Sequence[NewEntry], merged: dict[UUID, NewEntry], field: str
+) -> None:
     """Check that the files can be split as requested.
 
     Raises:
@@ -156,14 +165,14 @@ async def _check_sizes(call: Call, queries: Queries, entries: Sequence[NewEntry]
     rows = await queries.many(
         "collection_files/list_split",
         user_id=call.principal.tenant,
-        files=[_added(entry) for entry in entries],
+        files=[_added(entry) for entry in merged.values()],
         max_readings=_MAX_READINGS,
-        max_rows=len(entries),
+        max_rows=len(merged),
     )
     split = {row.document_id: row for row in rows}
     for place, entry in enumerate(entries):
         row = split.get(entry.file_id)
-        if row is not None:
+        if row is not None and entry.chunk_sizes == merged[entry.file_id].chunk_sizes:
             raise _refused_sizes(row, f"files[{place}].chunking_strategy" if field == "files" else "chunking_strategy")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -69,11 +70,15 @@ async def test_the_errors_of_bodies_name_the_parameter(native: httpx.AsyncClient
 
 
 @pytest.mark.parametrize("endpoint", [each for each in openai_endpoints() if each.body is not None], ids=name_of)
-def test_null_means_that_an_optional_field_is_omitted(endpoint: Endpoint) -> None:
+async def test_null_means_that_an_optional_field_is_omitted(native: httpx.AsyncClient, endpoint: Endpoint) -> None:
     # LiteLLM, for example, sends null for each field that its caller omits.
-    body: Any = endpoint.body
+    body = endpoint.body
+    assert body is not None
     optional = [field.encode_name for field in msgspec.structs.fields(body) if not field.required]
-    assert msgspec.convert({**endpoint.extra["example"], **dict.fromkeys(optional)}, body)
+    given = {**dict.fromkeys(optional), **endpoint.extra["example"]}
+    # The objects in the path do not exist, nor does the model of the example.
+    answer = await native.post(re.sub(r"\{\w+\}", "x", endpoint.path), json=given)
+    assert answer.status_code in (200, 404), answer.text
 
 
 async def test_embeddings_take_what_the_sdk_can_send(api: Api, native: httpx.AsyncClient) -> None:

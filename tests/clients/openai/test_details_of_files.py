@@ -109,3 +109,19 @@ async def test_a_file_keeps_its_name_and_bytes_beside_one_of_the_same_name(api: 
     assert first != second
     assert (await api.files.content(first)).content == MOON
     assert (await api.files.content(second)).content == MOON + b"!"
+
+
+async def test_a_name_has_255_characters_at_most(api: Api) -> None:
+    name = "名" * 251 + ".txt"
+    assert (await api.files.create(file=(name, MOON), purpose="assistants")).filename == name
+    upload = await api.uploads.create(bytes=1, filename=name, mime_type="text/plain", purpose="assistants")
+    assert (await api.uploads.cancel(upload.id)).filename == name
+    fields = {"bytes": 1, "mime_type": "text/plain", "purpose": "assistants", "filename": f"x{name}"}
+    for param, made in (
+        ("file", api.files.create(file=(f"x{name}", MOON), purpose="assistants")),
+        ("filename", api.uploads.create(**fields)),
+    ):
+        with pytest.raises(openai.BadRequestError, match="255 characters") as error:
+            await made
+        assert (error.value.param, error.value.code) == (param, "string_above_max_length")
+        assert "name" in error.value.message
