@@ -18,6 +18,7 @@ SECONDS = {
     "tests/bench/test_http.py": 32,
     "tests/bench/test_ingest.py": 34,
     "tests/bench/test_search.py": 29,
+    "tests/bench/test_versions.py": 20,
     "tests/calibration/test_crossover.py": 16,
     "tests/campaigns/test_chaos.py": 60,
     "tests/campaigns/test_strangers.py": 20,

@@ -27,6 +27,7 @@ _WORD = re.compile("[ \u2581]+[^ \u2581\n]*|\n[^ \u2581\n]*")
 _LONG_TEXT = 10_000
 _LONGEST_KEPT_WORD = 64
 _MOST_KEPT_WORDS = 200_000
+_MOST_KEPT_CHARACTERS = 4_000_000
 
 
 @cache
@@ -68,13 +69,31 @@ class WordCounter(dict[str, int]):
     the count of a text is the sum of the counts of its words, each with the spaces or the newline before it.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: dict[str, int] = {}
+        self._kept = 0  # characters of these lines
+
     def count(self, text: str) -> int:
         """The number of tokens in `text`."""
         if not text:
             return 0
         if len(self) > _MOST_KEPT_WORDS:
             self.clear()
-        return sum(map(self.__getitem__, _WORD.findall(" " + text)))
+        # A word begins at a space or a newline, so the count is also the sum of the counts of the lines.
+        first, *lines = text.split("\n")
+        return self._line(" " + first) + sum([self._line("\n" + line) for line in lines])
+
+    def _line(self, line: str) -> int:
+        tokens = self._lines.get(line)
+        if tokens is None:
+            tokens = sum(map(self.__getitem__, _WORD.findall(line)))
+            self._kept += len(line)
+            if self._kept > _MOST_KEPT_CHARACTERS:
+                self._lines.clear()
+                self._kept = len(line)
+            self._lines[line] = tokens
+        return tokens
 
     def __missing__(self, word: str) -> int:
         if word[1:].isdecimal() and word.isascii():

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from svc.errors import DocumentRejectedError
+from svc.ingest import tokens
 from svc.ingest.chunk import TextChunk
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.formats import FileType
@@ -169,6 +170,15 @@ def test_whatever_the_text_chunks_are_within_the_limit(text: str, file_type: Fil
 def test_counting_by_words_is_exact(parts: list[str]) -> None:
     text = "".join(parts)
     assert WordCounter().count(text) == count_tokens(text) == count_tokens_batch([text])[0]
+
+
+def test_the_counter_keeps_a_bounded_number_of_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "_MOST_KEPT_CHARACTERS", 100)
+    counter = WordCounter()
+    for number in range(50):
+        text = f"line {number}\nof two\n\n lines {number}"
+        assert counter.count(text) == counter.count(text) == count_tokens(text)
+        assert sum(map(len, counter._lines)) <= 100
 
 
 def test_counts_of_tokens() -> None:

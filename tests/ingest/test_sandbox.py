@@ -17,6 +17,7 @@ from uuid import UUID
 import pytest
 
 from svc.errors import ConnectionHeldError, DocumentRejectedError, UnavailableError
+from svc.ingest import parser_process
 from svc.ingest.file_types import detect_file_type
 from svc.ingest.sandbox import ParserSandbox
 from svc.settings import Settings
@@ -284,6 +285,10 @@ async def test_closing_ends_everything() -> None:
 @needs_proc
 async def test_the_parser_server_holds_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-a-secret-of-the-server")
+    # Only root may read the environment of a hidden process.
+    shown = "import svc.ingest.confinement as c; c.hide_process = lambda: None; from svc.ingest.parser_server"
+    program = parser_process._PROGRAM.replace("from svc.ingest.parser_server", shown)
+    monkeypatch.setattr(parser_process, "_PROGRAM", program)
     async with sandbox() as opened:
         server = await started(opened)
         assert b"sk-a-secret" not in Path(f"/proc/{server}/environ").read_bytes()
