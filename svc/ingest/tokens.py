@@ -27,7 +27,9 @@ _WORD = re.compile("[ \u2581]+[^ \u2581\n]*|\n[^ \u2581\n]*")
 _LONG_TEXT = 10_000
 _LONGEST_KEPT_WORD = 64
 _MOST_KEPT_WORDS = 200_000
-_MOST_KEPT_CHARACTERS = 4_000_000
+# Short lines take more memory as keys than as text.
+_MOST_KEPT_BYTES = 16 * 2**20
+_BYTES_OF_KEY = 130
 
 
 @cache
@@ -72,7 +74,7 @@ class WordCounter(dict[str, int]):
     def __init__(self) -> None:
         super().__init__()
         self._lines: dict[str, int] = {}
-        self._kept = 0  # characters of these lines
+        self._kept_bytes = 0
 
     def count(self, text: str) -> int:
         """The number of tokens in `text`."""
@@ -88,10 +90,10 @@ class WordCounter(dict[str, int]):
         tokens = self._lines.get(line)
         if tokens is None:
             tokens = sum(map(self.__getitem__, _WORD.findall(line)))
-            self._kept += len(line)
-            if self._kept > _MOST_KEPT_CHARACTERS:
+            self._kept_bytes += len(line) + _BYTES_OF_KEY
+            if self._kept_bytes > _MOST_KEPT_BYTES:
                 self._lines.clear()
-                self._kept = len(line)
+                self._kept_bytes = 0
             self._lines[line] = tokens
         return tokens
 
