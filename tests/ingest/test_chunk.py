@@ -173,12 +173,12 @@ def test_counting_by_words_is_exact(parts: list[str]) -> None:
 
 
 def test_the_counter_keeps_a_bounded_number_of_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "_MOST_KEPT_CHARACTERS", 100)
+    monkeypatch.setattr(tokens, "_MOST_KEPT_BYTES", 600)
     counter = WordCounter()
     for number in range(50):
         text = f"line {number}\nof two\n\n lines {number}"
         assert counter.count(text) == counter.count(text) == count_tokens(text)
-        assert sum(map(len, counter._lines)) <= 100
+        assert len(counter._lines) <= 4
 
 
 def test_counts_of_tokens() -> None:
