@@ -206,8 +206,14 @@ def test_slides_have_titles_items_tables_and_notes() -> None:
         (
             "a.json",
             r'{"na\u00efve": "\u00fcber", "a": {"b": [1, 2.50, true]}, "c": null}',
-            "naïve: über\na.b: 1, 2.50, true",
+            "naïve: über\na.b: 1, 2.50, true\nc: null",
         ),
+        (
+            "a.json",
+            '{"note": "", "tags": [], "more": {}, "list": [null, 1, "x"], "pairs": [[], {"y": null}]}',
+            'note: ""\ntags: []\nmore: {}\nlist: null, 1, x\npairs[1]: []\npairs[2].y: null',
+        ),
+        ("a.jsonl", '{"x": 1}\n{}\nnull\n{"x": null}\n', "x: 1\n\nx: null"),
         ("a.json", '{"a": 12345678901234567890123, "a": "twice"}', "a: 12345678901234567890123\na: twice"),
         ("a.json", '[{"x": 1}, {"x": [{"y": "z"}]}]', "x: 1\n\nx[1].y: z"),
         ("a.json", '{"x": NaN}\n{\n"x": [-Infinity, 2]\n}', "x: NaN\n\nx: -Infinity, 2"),

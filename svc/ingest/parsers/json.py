@@ -106,17 +106,19 @@ def _lines(value: Any, path: str, depth: int) -> Iterator[str]:
     if depth > _DEEPEST:  # deeper levels have no names
         if words := ", ".join(_leaves(value)):
             yield f"{path}: {words}"
+    elif value is None or value in ("", [], _Members()):
+        if path:  # A name without a value is also information, such as that nothing was deleted.
+            yield f"{path}: {json.dumps({} if isinstance(value, _Members) else value)}"
     elif isinstance(value, _Members):
         for name, inner in value:
             yield from _lines(inner, f"{path}.{name}" if path else name, depth + 1)
     elif isinstance(value, list):
-        if all(isinstance(each, str | float | bool) for each in value):
-            if value:
-                yield from _lines(", ".join(_shown(each) for each in value), path, depth + 1)
+        if all(isinstance(each, str | float | bool | None) for each in value):
+            yield from _lines(", ".join(_shown(each) for each in value), path, depth + 1)
             return
         for number, inner in enumerate(value, 1):
             yield from _lines(inner, f"{path}[{number}]", depth + 1)
-    elif value is not None and value != "":
+    else:
         yield f"{path}: {_shown(value)}" if path else _shown(value)
 
 
@@ -133,6 +135,6 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
     return str(value)
