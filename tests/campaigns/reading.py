@@ -3,7 +3,7 @@
     python -m tests.campaigns.reading FOLDER [--save FILE] [--before FILE]
 
 `--save` writes the words of each file; `--before` names those whose words were more at that time. The invisible text of
-PDFs is not read, as their warnings say, but pdftotext reads it: the second share, in parentheses, is that with this text.
+PDFs is not read, as their warnings say, but pdftotext reads it: the share in parentheses is that with this text.
 """
 
 from __future__ import annotations
