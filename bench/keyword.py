@@ -1,14 +1,16 @@
 """Measures keyword and hybrid searches of real text, for several sizes of a tenant.
 
     apt-get download linux-doc-6.1 python3.11-doc; for each package: dpkg-deb -x PACKAGE /tmp/texts
+    find /tmp/texts -type d -name translations -prune -exec rm -r {} +
     python -m bench.keyword /tmp/texts
     python -m bench.keyword /tmp/texts --own-indexes
 
 The texts of the folder (txt, rst, md, html, also compressed with gzip) are cut into passages of 150 words. Queries are
 a few words of passages that are not stored. Each tenant is searched by keywords (the hundred best), by hybrid searches
 (the ten best), and by PostgreSQL's own `ts_rank` over a GIN index (the hundred best); times are from the call to the
-rows. `overlap` is the share of the ten best by exact BM25, with the true number of texts of every term, that the search
-by keywords finds.
+rows, and those of `server` are processor times of the database. `overlap` is the share of the ten best by exact BM25,
+with the true number of texts of every term, that the search by keywords finds. Exact BM25 takes all texts for English,
+so the translations are removed.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ import asyncpg
 import click
 import numpy as np
 
+from bench.backend import Backend, open_backend
 from bench.load import encode_request, run_load
 from bench.machine import describe_machine
 from bench.report import DEFAULT_FOLDER, Report
@@ -44,7 +47,7 @@ from svc.migrations.migrate import apply_migrations
 from svc.search.filters import DocumentFilters, Filters
 from svc.search.hybrid import HybridSearch, KeywordSearch, postings_budget, run_hybrid, run_keyword
 from svc.search.index_plan import planned_steps
-from svc.search.lanes import Search, TenantSize
+from svc.search.lanes import Found, Search, TenantSize
 from svc.search.operators import ReadQuery
 from svc.search.own_indexes import IndexBuilder
 from svc.search.query_terms import QueryTermsReader
@@ -100,11 +103,14 @@ async def _run(texts: Path, sizes: Sequence[int], folder: Path, *, own_indexes: 
                 await plain.execute((_SQL / f"{name}.sql").read_text())
             indexed = await _build_indexes(database, settings, url) if own_indexes else set()
             await plain.execute((_SQL.parent / "vacuum.sql").read_text())
-            columns = ["chunks", "stored a second", "keyword p50 ms", "p95", "hybrid p50", "p95", "ts_rank p50", "p95"]
+            columns = ["chunks", "stored a second", *_percentiles()]
             report = Report("keyword", folder, [*columns, "overlap", "HTTP p50", "p95"], await describe_machine(plain))
             for tenant in tenants:
                 size = TenantSize(len(tenant.passages), tenant.user_id in indexed)
-                figures = await _measure(database, plain, provider, tenant, asked, size, settings.exact_rows)
+                async with open_backend(database, settings, url) as backend:
+                    figures = await _measure(
+                        backend, database, plain, provider, tenant, asked, size, settings.exact_rows
+                    )
                 report.add(*figures, *await _measure_http(url, tenant, asked))
             size = await plain.fetchrow((_SQL / "sizes.sql").read_text())
             text_mb, factor = size["text_bytes"] / 1e6, size["term_bytes"] / size["text_bytes"]
@@ -113,6 +119,12 @@ async def _run(texts: Path, sizes: Sequence[int], folder: Path, *, own_indexes: 
             await provider.close()
             await plain.close()
             await database.close()
+
+
+def _percentiles() -> list[str]:
+    """The columns for the milliseconds of each kind of search."""
+    kinds = ("keyword", "keyword server", "hybrid", "hybrid server", "ts_rank")
+    return [column for kind in kinds for column in (f"{kind} p50", "p95")]
 
 
 def _queries_and_passages(folder: Path, most: int) -> tuple[list[str], list[str]]:
@@ -194,8 +206,8 @@ async def _measure_http(url: str, tenant: Tenant, asked: Sequence[str]) -> list[
 
 
 async def _measure(
-    database: Database, plain: Any, provider: LocalProvider, tenant: Tenant, asked: Sequence[str], of: TenantSize,
-    exact_rows: int,
+    backend: Backend, database: Database, plain: Any, provider: LocalProvider, tenant: Tenant, asked: Sequence[str],
+    of: TenantSize, exact_rows: int,
 ) -> list[object]:  # fmt: skip
     """A row of the table."""
     size = of.chunk_count
@@ -205,27 +217,32 @@ async def _measure(
     budget = postings_budget(size, is_filtered=False)
     best: list[list[str]] = []
 
-    async def keyword(number: int) -> None:
+    async def keyword(number: int) -> Found[Any]:
         terms = await reader.of(tenant.user_id, "chunk", ReadQuery(asked[number]), budget, size)
         found = await run_keyword(database, KeywordSearch(tenant.user_id, terms, 100, filters))
         best.append([row.content for row in found.rows[:10]])
+        return found
 
-    async def hybrid(number: int) -> None:
+    async def hybrid(number: int) -> Found[Any]:
         terms = await reader.of(tenant.user_id, "chunk", ReadQuery(asked[number]), budget, size)
         meaning = Search(tenant.user_id, vectors[number], 10, "cosine", None, filters)
-        await run_hybrid(database, HybridSearch(meaning, terms, 0.6), of, exact_rows)
+        return await run_hybrid(database, HybridSearch(meaning, terms, 0.6), of, exact_rows)
 
     statement = (_SQL / "search_plain.sql").read_text()
 
     async def ts_rank(number: int) -> None:
         await plain.fetch(statement, tenant.user_id, asked[number])
 
-    times: dict[Callable[[int], Awaitable[None]], list[float]] = defaultdict(list)
+    times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    searches: list[Callable[[int], Awaitable[Found[Any] | None]]] = [keyword, hybrid, ts_rank]
     for number in [0, *range(len(asked))]:
-        for search in (keyword, hybrid, ts_rank):
+        for search in searches:
             started = time.perf_counter()
-            await search(number)
-            times[search].append(1000 * (time.perf_counter() - started))
+            found = await search(number)
+            times[search.__name__, "client"].append(1000 * (time.perf_counter() - started))
+            if found is not None:
+                processor_ms = await backend.processor_ms(found)
+                times[search.__name__, "server"].append(np.nan if processor_ms is None else processor_ms)
     figures = [each for one in times.values() for each in np.percentile(one[1:], (50, 95))]
     return [size, size / tenant.seconds, *figures, _overlap(best[1:], _exact(tenant.passages, asked))]
 

@@ -3,13 +3,17 @@
 -- search/hybrid_exact without filters and conditions, and planned once. A subquery for each row forces the
 -- lookups by key, since the estimates of a plan for all tenants fit no large one. The keys contain the
 -- tenant, so `is true` keeps the planner from reading all of the tenant's rows in another index beside them.
--- $1 user_id        uuid         the tenant
--- $2 embedding      halfvec      of the query
--- $3 keys           int[] null   of the query's rarest terms; null: nothing is found by keywords
--- $4 terms          sparsevec    all terms of the query, with their weights
--- $5 keyword_weight float8       0..1; the rest is the weight of the meaning
--- $6 threshold      float8 null  least similarity; null: any
--- $7 max_rows       int          1..200
+-- $1  user_id        uuid         the tenant
+-- $2  embedding      halfvec      of the query
+-- $3  keys           int[] null   of the query's rarest terms; null: nothing is found by keywords
+-- $4  terms          sparsevec    all terms of the query, with their weights
+-- $5  keyword_weight float8       0..1; the rest is the weight of the meaning
+-- $6  threshold      float8 null  least similarity; null: any
+-- $7  max_rows       int          1..200
+-- $8  left_1         int[]        of frequent words; a chunk with one of them and one of right_1 is found too
+-- $9  right_1        int[]
+-- $10 left_2         int[]        likewise with right_2
+-- $11 right_2        int[]
 -- returns: as search/hybrid_exact
 -- length: two searches and the fusion of their results
 -- index: document_contents_removed_idx, chunk_vectors_pkey, chunk_terms_keys_idx, chunk_terms_pkey,
@@ -40,7 +44,11 @@ by_keywords as materialized (
     from chunk_terms as t
     where
         (t.user_id = $1::uuid) is true
-        and t.keys && (select $3::int[])
+        and (
+            t.keys && (select $3::int[])
+            or (t.keys && (select $8::int[]) and t.keys && (select $9::int[]))
+            or (t.keys && (select $10::int[]) and t.keys && (select $11::int[]))
+        )
         and t.document_id not in (select r.document_id from removed as r)
     order by distance, t.chunk_id
     limit 100

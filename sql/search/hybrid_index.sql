@@ -4,15 +4,19 @@
 -- HNSW index (search/index). If the index gives fewer than candidates, they come from a comparison of all
 -- signatures, and the lane says so. The keys contain the tenant, so `is true` keeps the planner from reading
 -- all of the tenant's rows in another index beside them.
--- $1 user_id        uuid         the tenant
--- $2 embedding      halfvec      of the query
--- $3 signature      varbit       of the query
--- $4 candidates     int          vectors that are compared exactly
--- $5 keys           int[] null   of the query's rarest terms; null: nothing is found by keywords
--- $6 terms          sparsevec    all terms of the query, with their weights
--- $7 keyword_weight float8       0..1; the rest is the weight of the meaning
--- $8 threshold      float8 null  least similarity; null: any
--- $9 max_rows       int          1..200
+-- $1  user_id        uuid         the tenant
+-- $2  embedding      halfvec      of the query
+-- $3  signature      varbit       of the query
+-- $4  candidates     int          vectors that are compared exactly
+-- $5  keys           int[] null   of the query's rarest terms; null: nothing is found by keywords
+-- $6  terms          sparsevec    all terms of the query, with their weights
+-- $7  keyword_weight float8       0..1; the rest is the weight of the meaning
+-- $8  threshold      float8 null  least similarity; null: any
+-- $9  max_rows       int          1..200
+-- $10 left_1         int[]        of frequent words; a chunk with one of them and one of right_1 is found too
+-- $11 right_1        int[]
+-- $12 left_2         int[]        likewise with right_2
+-- $13 right_2        int[]
 -- returns: as search/hybrid_exact, lane text
 -- length: two searches and the fusion of their results
 -- index: document_contents_removed_idx, chunk_vectors_hnsw_…, chunk_vectors_signature_idx,
@@ -78,7 +82,11 @@ by_keywords as materialized (
     from chunk_terms as t
     where
         (t.user_id = $1::uuid) is true
-        and t.keys && (select $5::int[])
+        and (
+            t.keys && (select $5::int[])
+            or (t.keys && (select $10::int[]) and t.keys && (select $11::int[]))
+            or (t.keys && (select $12::int[]) and t.keys && (select $13::int[]))
+        )
         and t.document_id not in (select r.document_id from removed as r)
     order by distance, t.chunk_id
     limit 100

@@ -7,6 +7,10 @@
 -- $2 keys     int[] null  of the query's rarest words; null: nothing is found
 -- $3 terms    sparsevec   all terms of the query, with their weights
 -- $4 max_rows int         1..200
+-- $5 left_1   int[]       of frequent words; a chunk with one of them and one of right_1 is found too
+-- $6 right_1  int[]
+-- $7 left_2   int[]       likewise with right_2
+-- $8 right_2  int[]
 -- returns: as search/keyword
 -- index: document_contents_removed_idx, chunk_terms_keys_idx, documents_pkey, chunks_pkey
 -- plan: generic
@@ -18,7 +22,11 @@ with best as (
     from chunk_terms as t
     where
         (t.user_id = $1::uuid) is true
-        and t.keys && (select $2::int[])
+        and (
+            t.keys && (select $2::int[])
+            or (t.keys && (select $5::int[]) and t.keys && (select $6::int[]))
+            or (t.keys && (select $7::int[]) and t.keys && (select $8::int[]))
+        )
         and t.document_id not in (
             select b.document_id
             from document_contents as b

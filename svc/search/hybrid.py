@@ -5,16 +5,15 @@ A hybrid search finds the hundred nearest chunks by meaning, in the lane that a 
 scores of every chunk. Both scores are exact, and each is scaled to 0..1 between the lowest and the highest of the
 union. Ranks instead of scores would lose the margin by which a chunk is better than the next.
 
-The keyword half scores all terms of the query, but only chunks that contain one of the rarest terms: as many terms as
-have `postings_budget` chunks together. A chunk that contains only the more frequent terms would seldom be among the
-best.
+The keyword half scores all terms of the query, but only the candidates that svc/search/candidates.py selects: with
+conditions, the chunks that contain one of the rarest words, as many words as have `postings_budget` chunks together.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal, TypedDict, cast
 from uuid import UUID
 
 import numpy as np
@@ -24,14 +23,14 @@ from svc.database import rows as r
 from svc.database.queries import Database
 from svc.search.filters import FilterArguments, Filters
 from svc.search.lanes import Found, KeywordLane, Lane, Metric, Search, TenantSize, choose_lane
-from svc.search.query_terms import Conditions, QueryTerms, ScoredTerms
+from svc.search.query_terms import Conditions, PairedTerms, QueryTerms, ScoredTerms
 from svc.vectors.signatures import index_candidates, signatures
 
 Mode = Literal["hybrid", "meaning", "keyword"]
 
-# The chunks that a search by keywords may score: at least the first number, and the second number times the square root
-# of the tenant's chunks, which is 10,000 for 50,000 chunks and 20,000 for 200,000. With filters, which remove some of
-# them, the numbers are larger.
+# The chunks that a search by keywords may compare: at least the first number, and the second number times the square
+# root of the tenant's chunks, which is 10,000 for 50,000 chunks and 20,000 for 200,000. With filters, which remove some
+# of them, the numbers are larger.
 _LEAST_POSTINGS = 5_000
 _POSTINGS_A_ROOT = 45
 _FILTERED_TIMES = 4
@@ -64,7 +63,7 @@ def keyword_weight_of(provider_name: str, tokens_a_character: float) -> float:
 
 
 def postings_budget(chunk_count: int, *, is_filtered: bool) -> int:
-    """The number of chunks that a search by keywords may score for a tenant of this size."""
+    """The number of chunks that a search by keywords may compare for a tenant of this size."""
     budget = max(_LEAST_POSTINGS, int(_POSTINGS_A_ROOT * math.sqrt(chunk_count)))
     return budget * _FILTERED_TIMES if is_filtered else budget
 
@@ -104,20 +103,20 @@ async def run_hybrid(
     lane = choose_hybrid_lane(search, size, exact_rows)
     meaning = search.meaning
     has_no_limits = _has_no_limits(search.terms, meaning.filters)
-    arguments: _Both = {
+    common: _Both = {
         "user_id": meaning.user_id,
         "embedding": meaning.embedding,
-        **search.terms.scored,
         "keyword_weight": search.keyword_weight,
         "threshold": meaning.threshold,
         "max_rows": meaning.limit,
     }
     if lane == "exact" and has_no_limits and meaning.metric == "cosine":
-        rows = await database.many("search/hybrid_exact_all", **arguments)
-        return Found(rows, lane, "search/hybrid_exact_all", arguments)
+        every: _EveryExact = {**common, **search.terms.paired}
+        return Found(await database.many("search/hybrid_exact_all", **every), lane, "search/hybrid_exact_all", every)
     if lane == "exact":
         exact: _Exact = {
-            **arguments,
+            **common,
+            **search.terms.scored,
             "metric": meaning.metric,
             **search.terms.conditions,
             **meaning.filters.arguments,
@@ -127,11 +126,12 @@ async def run_hybrid(
     if lane == "index":
         candidates = _from_index(meaning, size)
     signature = signatures(meaning.embedding[np.newaxis])[0]
-    index: _Index = {**arguments, "signature": signature, "candidates": candidates}
+    nearest: _Nearest = {**common, "signature": signature, "candidates": candidates}
+    index: _Index = {**nearest, **search.terms.paired}
     if lane == "bits" and has_no_limits:
         return Found(await database.many("search/hybrid_bits_all", **index), lane, "search/hybrid_bits_all", index)
     if lane == "bits":
-        bits: _Bits = {**index, **search.terms.conditions, **meaning.filters.arguments}
+        bits: _Bits = {**nearest, **search.terms.scored, **search.terms.conditions, **meaning.filters.arguments}
         return Found(await database.many("search/hybrid_bits", **bits), lane, "search/hybrid_bits", bits)
     found = await database.many("search/hybrid_index", **index)
     return Found(found, cast(Lane, found[0].lane) if found else lane, "search/hybrid_index", index)
@@ -151,39 +151,52 @@ def _from_index(search: Search, size: TenantSize) -> int:
 
 async def run_keyword(database: Database, search: KeywordSearch) -> Found[r.SearchKeyword]:
     """Run a search by keywords."""
-    lane: KeywordLane = "exact" if search.terms.is_complete else "rarest"
-    every: _EveryKeyword = {"user_id": search.user_id, **search.terms.scored, "max_rows": search.limit}
+    lane: KeywordLane
+    common: _Best = {"user_id": search.user_id, "max_rows": search.limit}
     if _has_no_limits(search.terms, search.filters):
+        every: _EveryKeyword = {**common, **search.terms.paired}
+        lane = "exact" if search.terms.is_paired_complete else "rarest"
         return Found(await database.many("search/keyword_all", **every), lane, "search/keyword_all", every)
-    arguments: _Keyword = {**every, **search.terms.conditions, **search.filters.arguments}
+    lane = "exact" if search.terms.is_complete else "rarest"
+    arguments: _Keyword = {**common, **search.terms.scored, **search.terms.conditions, **search.filters.arguments}
     return Found(await database.many("search/keyword", **arguments), lane, "search/keyword", arguments)
 
 
-class _EveryKeyword(ScoredTerms):
+class _Best(TypedDict):
     user_id: UUID
     max_rows: int
 
 
-class _Keyword(_EveryKeyword, Conditions, FilterArguments):
+class _EveryKeyword(_Best, PairedTerms):
     pass
 
 
-class _Both(ScoredTerms):
-    user_id: UUID
-    max_rows: int
+class _Keyword(_Best, ScoredTerms, Conditions, FilterArguments):
+    pass
+
+
+class _Both(_Best):
     embedding: NDArray[np.float32]
     keyword_weight: float
     threshold: float | None
 
 
-class _Exact(_Both, Conditions, FilterArguments):
+class _EveryExact(_Both, PairedTerms):
+    pass
+
+
+class _Exact(_Both, ScoredTerms, Conditions, FilterArguments):
     metric: Metric
 
 
-class _Index(_Both):
+class _Nearest(_Both):
     signature: bytes
     candidates: int
 
 
-class _Bits(_Index, Conditions, FilterArguments):
+class _Index(_Nearest, PairedTerms):
+    pass
+
+
+class _Bits(_Nearest, ScoredTerms, Conditions, FilterArguments):
     pass

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypedDict
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from svc.background import Background
 from svc.database.queries import Database
+from svc.search.candidates import WordPairs, rarest_words, share_of_word, word_pairs
 from svc.search.operators import ReadQuery, pattern
 from svc.settings.terms import TextLanguage
 from svc.terms.by_language import LanguageWords, QueryWord, mark
@@ -45,6 +46,15 @@ class ScoredTerms(TypedDict):
     terms: bytes
 
 
+class PairedTerms(ScoredTerms):
+    """The arguments of a statement that scores the terms, and finds texts by pairs of words too."""
+
+    left_1: list[int]
+    right_1: list[int]
+    left_2: list[int]
+    right_2: list[int]
+
+
 class Conditions(TypedDict):
     """The arguments of a statement for the phrases."""
 
@@ -62,11 +72,16 @@ class QueryTerms:
     every text is a candidate, because the query requires only phrases of stop words. `is_complete`: the other words add
     no candidates. `required` and `excluded` are regular expressions; None if there are none. A text that matches all of
     `required` contains all of `required_keys`, and one that matches any of `excluded` one of `excluded_keys`.
+
+    `paired` has the arguments of a statement without conditions. Its candidates contain one of fewer of the rarest
+    words, or two of the others; `is_paired_complete`: there are no others.
     """
 
     keys: list[int] | None
     weights: bytes
     is_complete: bool
+    paired: PairedTerms
+    is_paired_complete: bool
     required: list[str] | None
     required_keys: list[int] | None
     excluded: list[str] | None
@@ -172,15 +187,29 @@ class QueryTermsReader:
         excluded = [self.words.query(phrase, self.words.languages)[:1] for phrase in query.excluded]
         if query.required:
             in_phrases = shares.known(term for word in required for term in word)
-            rarest = sorted(required, key=lambda word: _share(word, in_phrases, shares.other_share))[:1]
+            rarest = sorted(required, key=lambda word: share_of_word(word, in_phrases, shares.other_share))[:1]
         else:
-            rarest = _within(words, scale, None if budget is None else budget / count)
-        candidates = keys(dict.fromkeys(term for word in rarest for term in word), user_id)
+            rarest = rarest_words(words, scale, None if budget is None else budget / count)
+        # Half of the budget is for the rarest words, and half for pairs of the others.
+        half = None if budget is None else budget / 2 / count
+        fewer = rarest_words(words, scale, half)
+        others = [word for word in words if word not in fewer]
+        pairs = WordPairs() if half is None else word_pairs(others, scale, half)
+        weights = query_weights(words, reader_scale)
         one_each = dict.fromkeys(term for phrase in excluded for word in phrase for term in word)
         return QueryTerms(
-            keys=None if query.required and not required else candidates,
-            weights=query_weights(words, reader_scale),
+            keys=None if query.required and not required else _keys(rarest, user_id),
+            weights=weights,
             is_complete=bool(query.required) or len(rarest) == len(words),
+            paired={
+                "keys": _keys(fewer, user_id),
+                "terms": weights,
+                "left_1": _keys(pairs.left_1, user_id),
+                "right_1": _keys(pairs.right_1, user_id),
+                "left_2": _keys(pairs.left_2, user_id),
+                "right_2": _keys(pairs.right_2, user_id),
+            },
+            is_paired_complete=len(fewer) == len(words),
             required=[pattern(phrase) for phrase in query.required] or None,
             # A text contains a word with several terms if it contains one of them.
             required_keys=keys(dict.fromkeys(term for word in required if len(word) == 1 for term in word), user_id)
@@ -251,6 +280,10 @@ class QueryTermsReader:
             self._term_count -= len(left_out.terms)
 
 
+def _keys(words: Iterable[QueryWord], user_id: UUID) -> list[int]:
+    return keys(dict.fromkeys(term for word in words for term in word), user_id)
+
+
 def _numbers(array: bytes, kind: str) -> NDArray[Any]:
     """The numbers of an array of four-byte numbers in the server's binary format."""
     elements = np.dtype([("size", ">i4"), ("number", kind)])
@@ -258,24 +291,3 @@ def _numbers(array: bytes, kind: str) -> NDArray[Any]:
 
 
 _NO_SHARES = Shares(1, _UNKNOWN_SHARE, np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32))
-
-
-def _within(words: Sequence[QueryWord], scale: Scale, budget: float | None) -> list[QueryWord]:
-    """The rarest words, as many as occur in `budget` times the number of texts together; at least one."""
-    if budget is None:
-        return list(words)
-    rarest: list[QueryWord] = []
-    for share, word in sorted(
-        ((_share(word, scale.shares, scale.other_share), word) for word in words), key=lambda item: item[0]
-    ):
-        budget -= share
-        if rarest and budget < 0:
-            break
-        rarest.append(word)
-    return rarest
-
-
-def _share(word: QueryWord, shares: Mapping[int, float], other_share: float) -> float:
-    """The maximum share of the texts that contain one of the terms of a word."""
-    known = [shares[term] for term in word if term in shares]
-    return sum(known) if known else other_share

@@ -19,7 +19,7 @@ from tests.routes.answers import ok, statements
 from tests.routes.tenants import Tenant, new_tenant, shared_service
 from tests.routes.test_explanations import explained, steps
 from tests.search.test_lanes import NO_OTHER_PLAN, give_indexes
-from tests.search.texts import Text, make_texts
+from tests.search.texts import FREQUENT, RARE, Text, make_texts, use_budget
 
 QUERIES = ["comet", "cow field storm", "planet moon mirror dome", "bread from the oven"]
 ANY_TIME = {"uploaded_after": "2000-01-01T00:00:00Z"}
@@ -44,7 +44,8 @@ async def library(request: pytest.FixtureRequest, exact: Library) -> AsyncIterat
     if request.param == "exact":
         yield exact
         return
-    tenant, texts = exact
+    # A tenant without an index takes the bits lane.
+    tenant, texts = exact if request.param == "index" else await make_texts(exact[0].service, 300, 2)
     settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
     async with running_service(settings, tenant.service.url) as service:
         yield Tenant(service, tenant.id, tenant.key), texts
@@ -98,6 +99,17 @@ async def every(texts: Sequence[Text], tenant: Tenant, query: str, mode: str) ->
 
 @pytest.mark.parametrize("query", QUERIES)
 async def test_a_hybrid_search_is_what_it_is_defined_to_be(library: Library, query: str) -> None:
+    await assert_defined(library, query)
+
+
+async def test_a_hybrid_search_compares_the_texts_that_a_search_by_keywords_compares(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_budget(monkeypatch, 90)
+    await assert_defined(library, " ".join([RARE, *FREQUENT]))
+
+
+async def assert_defined(library: Library, query: str) -> None:
     tenant, texts = library
     similarity = await every(texts, tenant, query, "meaning")
     assert len(similarity) == len(texts) > 150

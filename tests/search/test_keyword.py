@@ -11,13 +11,12 @@ import pytest
 import pytest_asyncio
 
 from svc.embedded.server import EmbeddedServer
-from svc.search import hybrid
 from svc.terms.samples import renew_sample
 from svc.terms.words import Words
 from tests.conftest import Service, test_settings
 from tests.routes.answers import done, ok, problem
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, shared_service
-from tests.search.texts import WORDS, Text, make_texts, rarity, scores
+from tests.search.texts import FREQUENT, PAIRS_BUDGET, RARE, WORDS, Text, make_texts, rarity, scores, use_budget
 
 QUERIES = ["comet", "cow field", "comet planet moon star orbit", "mirror dome mirror", "cow bee honey comet"]
 
@@ -95,8 +94,7 @@ async def test_a_budget_chooses_the_rarest_terms(
 ) -> None:
     """All terms still count for the score."""
     tenant, texts = library
-    monkeypatch.setattr(hybrid, "_LEAST_POSTINGS", 20)
-    monkeypatch.setattr(hybrid, "_POSTINGS_A_ROOT", 0)
+    use_budget(monkeypatch, 20)
     query = [WORDS[0], WORDS[-1]]
     body = {"query": " ".join(query), "mode": "keyword", "limit": 100}
     found = ok(await tenant.post("/search", json=body))
@@ -109,6 +107,20 @@ async def test_a_budget_chooses_the_rarest_terms(
     exact = ok(await tenant.post("/search", json={**body, "recall": "exact"}))
     assert exact["lane"] == "exact"
     assert len(exact["results"]) == min(100, len(expected))
+
+
+async def test_texts_with_two_frequent_words_are_found(
+    library: tuple[Tenant, list[Text]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts with only one of them, and none of the rarest, are not compared."""
+    tenant, texts = library
+    use_budget(monkeypatch, PAIRS_BUDGET)
+    expected = {
+        text.chunk_id for text in texts if RARE in text.words or len({*text.words} & {*FREQUENT}) >= 2
+    }  # fmt: skip
+    with_rare = {text.chunk_id for text in texts if RARE in text.words}
+    assert with_rare < expected
+    assert {result["chunk_id"] for result in await search(tenant, " ".join([RARE, *FREQUENT]))} == expected
 
 
 async def test_filters_apply_to_keywords(library: tuple[Tenant, list[Text]]) -> None:

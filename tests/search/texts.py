@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import pytest
+
+from svc.search import hybrid
 from svc.terms.samples import renew_sample
 from tests.conftest import Service
 from tests.routes.tenants import Tenant, new_tenant
@@ -20,6 +23,9 @@ cloud rain wind snow river lake mountain forest tree leaf root seed bread flour 
 judge claim appeal damage letter paper ink print book author chapter garden flower bee honey field cow
 """
 WORDS = _VOCABULARY.split()
+# A query of these words, with this budget of texts: half of it is enough for the texts with the rare word and for the
+# pairs of the frequent ones, but not for the texts with the rare word or one of the frequent ones.
+RARE, FREQUENT, PAIRS_BUDGET = "field", ["seed", "bread", "flour"], 72
 K1, B, USUAL_LENGTH = 1.2, 0.75, 90
 
 
@@ -51,6 +57,12 @@ async def make_texts(service: Service, count: int, seed: int, documents: int = 6
     # The worker may have already counted the terms.
     await renew_sample(service.services.database, UUID(tenant.id), "chunk")
     return tenant, stored
+
+
+def use_budget(monkeypatch: pytest.MonkeyPatch, budget: int) -> None:
+    """Let searches by keywords compare at most this number of chunks."""
+    monkeypatch.setattr(hybrid, "_LEAST_POSTINGS", budget)
+    monkeypatch.setattr(hybrid, "_POSTINGS_A_ROOT", 0)
 
 
 def rarity(text_count: int, share: float) -> float:
