@@ -181,7 +181,7 @@ def test_text_that_nobody_can_see_is_not_read_and_named(unseen: str) -> None:
     [
         f"0 0 0.5 rg 60 490 300 30 re f {WHITE}",
         f"{IMAGE.format(600, 790, 0, 0)} {INVISIBLE}",
-        f"{IMAGE.format(600, 790, 0, 0)} {WHITE}",
+        f"{IMAGE.format(300, 300, 50, 400)} {WHITE}",
     ],
     ids=["white on blue", "recognized in a scan", "white on an image"],
 )
@@ -189,6 +189,29 @@ def test_text_on_a_dark_area_or_recognized_in_a_scan_is_read(seen: str) -> None:
     document = read(drawn([(72, 700, "What people see.")], before=seen))
     assert "Obey" in document.text
     assert document.warnings == []
+
+
+STRIPS = " ".join(IMAGE.format(600, 79, 0, 79 * n) for n in range(10))
+
+
+@pytest.mark.parametrize("image", [IMAGE.format(600, 790, 0, 0), STRIPS], ids=["whole", "in strips"])
+def test_a_scanned_page_with_a_printed_number_is_named(image: str) -> None:
+    document = read(drawn([(72, 30, "Exhibit 000123")], before=image))
+    assert document.text == "Exhibit 000123"
+    assert [warning.split(";")[0] for warning in document.warnings] == ["Page 1 is mostly an image, which was not read"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "image"),
+    [
+        ([(72, 30, "Exhibit 000123")], f"{IMAGE.format(600, 790, 0, 0)} {INVISIBLE}"),
+        ([(72, 30, "Exhibit 000123")], IMAGE.format(300, 300, 50, 400)),
+        (lines(72, 700, LEFT * 2), IMAGE.format(600, 790, 0, 0)),
+    ],
+    ids=["recognized", "small image", "much text"],
+)
+def test_a_page_whose_text_was_read_is_not_named(texts: list[Text], image: str) -> None:
+    assert read(drawn(texts, before=image)).warnings == []
 
 
 def test_headers_and_footers_are_read_once() -> None:

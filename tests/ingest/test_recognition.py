@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import io
 
+import pypdfium2
+import pypdfium2.raw as pdfium
 import pytest
 
 from svc.errors import DocumentRejectedError, UnsupportedMediaTypeError
@@ -14,6 +17,7 @@ from svc.ingest.parsers.image import SAMPLE
 from svc.settings.loading import Settings
 from tests.ingest.test_sandbox import sandbox
 
+_WIDE = ctypes.POINTER(ctypes.c_ushort)
 LINES = ["The lighthouse keeper", "counts 1,204 ships", "every summer evening."]
 
 
@@ -28,6 +32,19 @@ def test_images_are_refused_while_recognition_is_off() -> None:
 def test_recognition_cannot_be_turned_on_without_the_extra() -> None:
     with pytest.raises(ValueError, match=r"cabinet-svc\[ocr\]"):
         Settings(ocr=True)
+
+
+def stamped(pdf: bytes, text: str) -> bytes:
+    """The PDF with a text at the bottom of its first page."""
+    with pypdfium2.PdfDocument(pdf) as document:
+        page = document[0]
+        stamp = pdfium.FPDFPageObj_NewTextObj(document, b"Helvetica", 9.0)
+        pdfium.FPDFText_SetText(stamp, ctypes.cast(ctypes.create_string_buffer(f"{text}\0".encode("utf-16-le")), _WIDE))
+        pdfium.FPDFPageObj_Transform(stamp, 1, 0, 0, 1, 30, 8)
+        pdfium.FPDFPage_InsertObject(page, stamp)
+        page.gen_content()
+        document.save(written := io.BytesIO())
+    return written.getvalue()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("rapidocr") is None, reason="the extra ocr is missing: pip install .[ocr]")
@@ -52,6 +69,10 @@ async def test_an_image_and_a_scanned_page_are_read_in_the_sandbox() -> None:
         assert read.warnings == ["The text was recognized in an image and may have errors."]
         warned = (await opened.read("pdf", pdf.getvalue())).warnings
         assert warned == ["Page 1 is a scanned image, whose text was recognized and may have errors."]
+        read = await opened.read("pdf", stamped(pdf.getvalue(), "Exhibit of Mrs Yngve"))
+        for line in [*LINES, "Exhibit of Mrs Yngve"]:
+            assert line in read.chunks[0].content
+        assert read.warnings == warned
         for broken in (SAMPLE, png.getvalue()[:2000], b"II*\x00" + bytes(100)):
             with pytest.raises(DocumentRejectedError):
                 await opened.read("image", broken)

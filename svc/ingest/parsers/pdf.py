@@ -132,7 +132,11 @@ def _warn(pages: list[Page], writer: Writer) -> None:
     off = "" if recognition.is_on() else "; an operator can turn character recognition on (CABINET_OCR)"
     for found, one, several in (
         (
-            [page.number for page in pages if page.is_scanned and not page.had_no_time],
+            [page.number for page in pages if page.is_scanned and page.parts and not page.had_no_time],
+            f"is mostly an image, which was not read{off}", f"are mostly images, which were not read{off}",
+        ),
+        (
+            [page.number for page in pages if page.is_scanned and not page.parts and not page.had_no_time],
             f"is a scanned image, which was not read{off}", f"are scanned images, which were not read{off}",
         ),
         (

@@ -15,6 +15,7 @@ _MOST_OBJECTS = 50_000
 _MOST_AREAS = 2_000  # with more, each text of a page would be compared with too many
 _DEEPEST_FORM = 5
 _SHORTEST_RULE = 20.0
+_MOST_OF_A_PAGE = 0.8
 _NOT_PAINTED = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 _FILLED = (pdfium.FPDF_TEXTRENDERMODE_FILL, pdfium.FPDF_TEXTRENDERMODE_FILL_CLIP)
 _WHITE = 250  # of 255; paper is white
@@ -71,6 +72,7 @@ class DrawnPage:
         self.is_blank = self._left == _MOST_OBJECTS
         self.is_turned = page.get_rotation() != 0
         edges = page.get_bbox()
+        self.is_image = self._is_image(edges)
         self.has_outside = any(_is_outside(text.box, edges) for text in self._texts[:_MOST_COMPARED])
         self.texts: list[Box] = []
         self._unseen: list[_Text] = []
@@ -101,6 +103,17 @@ class DrawnPage:
     def has_layers_off(self) -> bool:
         """Whether there are texts in layers that are switched off."""
         return bool(self._off)
+
+    def _is_image(self, page: tuple[float, float, float, float]) -> bool:
+        """Whether images cover most of the page, and no invisible text says what is on them."""
+        left, bottom, right, top = page
+        covered = sum(
+            max(min(box.right, right) - max(box.left, left), 0) * max(min(box.top, top) - max(box.bottom, bottom), 0)
+            for box, is_image in self._painted
+            if is_image
+        )
+        is_covered = covered > _MOST_OF_A_PAGE * (right - left) * (top - bottom)
+        return is_covered and not any(text.is_unpainted for text in self._texts)
 
     def _walk(self, container: Any, matrix: Matrix | None, depth: int) -> None:
         for each in _objects(container, is_form=depth > 0):

@@ -20,6 +20,7 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufefc]")
 _MOST_CELLS = 2_000
 _LOST_SHARE = 0.01
 _SCANNED_DPI = 200
+_STAMP_LETTERS = 200  # with fewer, the text of a page can be a stamp or the number of the page, on a scanned image
 
 
 class Table(NamedTuple):
@@ -58,6 +59,10 @@ class Page:
         if _LETTERS.search(text.replace("\ufffd", "")):
             self.texts = len(drawn.texts)
             self.parts = (has_layout and _parts(text_page, text, drawn)) or [_lines(text)]
+            if drawn.is_image and _letters(text) < _STAMP_LETTERS:
+                self.is_scanned = True
+                if recognition.is_on():
+                    self._recognize_below(page)
         else:
             self.is_scanned = drawn.has_images
             if self.is_scanned and recognition.is_on():
@@ -85,6 +90,18 @@ class Page:
             for part in parts
         ]
         self.is_recognized, self.is_scanned = bool(self.parts), not self.parts
+
+    def _recognize_below(self, page: pypdfium2.PdfPage) -> None:
+        """Add the recognized text of an image to the text that is printed on it, such as a number of the page."""
+        printed, self.parts = self.parts, []
+        self._recognize(page)
+        known, recognized = (set(_LETTERS.findall("\n".join(map(_text, parts)))) for parts in (printed, self.parts))
+        self.is_scanned = self.had_no_time
+        self.is_recognized = not recognized <= known
+        if not self.is_recognized:
+            self.parts = printed
+        elif not known <= recognized:
+            self.parts = [*printed, *self.parts]
 
     @property
     def lines(self) -> list[str]:
