@@ -1,4 +1,4 @@
-"""The parts that the statements of hybrid searches repeat are the same in each of them (sql/README.md, Repeated parts)."""
+"""The parts that the statements of hybrid searches repeat are the same in each of them (see sql/README.md)."""
 
 from __future__ import annotations
 
