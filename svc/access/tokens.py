@@ -23,6 +23,7 @@ LEEWAY_S = 30
 """Seconds by which the clocks of this machine and of the provider may differ."""
 
 _REQUIRED = ("exp", "iss", "aud", "sub")
+_TIMES = ("exp", "nbf", "iat")
 _LAST = datetime(9999, 12, 31, tzinfo=UTC)
 _MALFORMED = "the token is malformed; sign in again"
 # In this order, since some are subclasses of others.
@@ -86,6 +87,10 @@ class TokenVerifier:
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             reasons = (reason for kind, reason in _REASONS.items() if isinstance(error, kind))
             raise UnauthenticatedError(next(reasons, _MALFORMED)) from None
+        for name in _TIMES:
+            # PyJWT also reads texts, with the digits of any script, and takes true for a second after 1970.
+            if name in claims and (isinstance(claims[name], bool) or not isinstance(claims[name], int | float)):
+                raise UnauthenticatedError(f"the token's claim {name} is not a number of seconds")
         return _subject(claims)
 
     async def stop(self) -> None:
