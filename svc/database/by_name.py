@@ -10,11 +10,12 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import cache
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias
 
+import asyncpg
 from prometheus_client import Histogram
 
 from svc import metrics
@@ -114,7 +115,7 @@ class ByName(ABC):
             # asyncpg generates the COPY. The name of the statement can only be in its WHERE clause.
             named = f"true /* {statement.name} */"
             # asyncpg's own time limit does not end a COPY that waits for the network.
-            async with asyncio.timeout(run.limit_s):
+            async with asyncio.timeout(run.limit_s) as limit, _ended_by_loss(run.connection, limit):
                 if is_encoded_here(statement):
                     status = await run.connection.copy_to_table(
                         table, source=_pieces(statement, rows), columns=columns, format="binary", where=named
@@ -133,7 +134,8 @@ class ByName(ABC):
         async with self._running(statement, rows[0]) as run:
             # All rows are sent together, and stored in one transaction.
             text = insert_text(self.statements, statement)
-            await run.connection.executemany(text, rows, timeout=run.limit_s)
+            async with asyncio.timeout(run.limit_s) as limit, _ended_by_loss(run.connection, limit):
+                await run.connection.executemany(text, rows, timeout=run.limit_s)
             run.rows = len(rows)
             return run.rows
 
@@ -207,6 +209,24 @@ class _Run:
 def _timer(name: str) -> Histogram:
     """The histogram of one statement, cached because the lookup by label costs more than an observation."""
     return metrics.statement_seconds.labels(name)
+
+
+@asynccontextmanager
+async def _ended_by_loss(connection: Any, limit: asyncio.Timeout) -> AsyncIterator[None]:
+    """Let a time limit expire when the connection is lost: asyncpg does not wake what waits to send on."""
+    loop = asyncio.get_running_loop()
+
+    def lost(_: object) -> None:
+        if not limit.expired():
+            limit.reschedule(loop.time())
+
+    connection.add_termination_listener(lost)
+    try:
+        yield
+    finally:
+        # The pool has already reclaimed a lost connection.
+        with suppress(asyncpg.InterfaceError):
+            connection.remove_termination_listener(lost)
 
 
 async def _pieces(statement: Statement, rows: Iterable[Sequence[Any]]) -> AsyncIterator[bytes]:

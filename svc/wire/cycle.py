@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, Protocol
 
-from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+from uvicorn._types import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    ASGISendEvent,
+    Scope,
+)
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from svc.errors import CabinetError, MalformedRequestError
 from svc.web.spooling import IN_MEMORY_BYTES, ON_DISK, Spooled
+
+logger = logging.getLogger(__name__)
 
 # Seconds between two attempts to get room for the next part of a streamed answer.
 _ROOM_S = 0.1
@@ -62,6 +72,23 @@ class Cycle(RequestResponseCycle):
         super().__init__(**arguments)
         self._owner = owner
         self._fault: CabinetError | None = None
+
+    async def run_asgi(self, app: ASGI3Application) -> None:
+        """Let the application answer, and close the connection if the answer ends early or has to end early."""
+
+        async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+            try:
+                await app(scope, receive, send)
+            except CabinetError as error:
+                if not self.response_started:
+                    raise
+                # The key was revoked, or the file deleted, while it was being sent. Users can bring that about as often
+                # as they like, so the log gets no traceback.
+                logger.info("an answer ended early: %s", error.detail)
+                self.disconnected = True
+                self.transport.close()
+
+        await super().run_asgi(answer)
 
     def fail(self, fault: CabinetError) -> None:
         """Let the application answer with this error when it reads the body; the connection is closed afterwards."""

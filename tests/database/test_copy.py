@@ -15,6 +15,7 @@ from svc.database.copying import Int4Array, int4_elements
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.database.rows import IngestWriteTerms, IngestWriteVectors
+from svc.errors import DatabaseUnavailableError
 from svc.terms.weights import sparse_vector
 from tests.database.conftest import make_user
 from tests.terms.stored import upload
@@ -28,7 +29,7 @@ async def test_a_copy_has_the_name_of_its_statement_on_the_server(database: Data
     # It is visible while it waits for the lock.
     copying = asyncio.create_task(database.copy("ingest/write_chunks", []))
     try:
-        assert "/* ingest/write_chunks */" in await _waiting_copy(watcher)
+        assert "/* ingest/write_chunks */" in await _waiting(watcher, "copy")
     finally:
         await lock.rollback()
         assert await copying == 0
@@ -36,15 +37,46 @@ async def test_a_copy_has_the_name_of_its_statement_on_the_server(database: Data
         await watcher.close()
 
 
-async def _waiting_copy(watcher: asyncpg.Connection[asyncpg.Record]) -> str:
+@pytest.mark.parametrize("command", ["copy", "insert"])
+async def test_a_copy_ends_with_its_connection(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    # Where the tables have row level security, PostgreSQL refuses COPY.
+    monkeypatch.setattr(Database, "has_row_security", command == "insert")
+    user_id = await make_user(database)
+    document = await upload(database, user_id, "a.txt")
+    weights = sparse_vector({1: 0.5})
+    # More than the buffers on the way hold, so that the client waits until it can send on.
+    rows = [IngestWriteTerms(user_id, UUID(int=number), document, [*range(3_000)], weights) for number in range(2_000)]
+    database.statement_s = 600
+    holder, watcher = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    lock = holder.transaction()
+    await lock.start()
+    await holder.execute("lock table chunk_terms in access exclusive mode")
+    copying = asyncio.create_task(database.copy("ingest/write_terms", rows))
+    try:
+        await _waiting(watcher, command)
+        await watcher.execute(f"select pg_terminate_backend(pid) from ({_WAITING}) as w", f"%{command}%")
+        with pytest.raises(DatabaseUnavailableError):
+            await asyncio.wait_for(copying, 60)
+    finally:
+        copying.cancel()
+        await lock.rollback()
+        await holder.close()
+        await watcher.close()
+    assert await database.one("users/get", user_id=user_id) is not None
+
+
+_WAITING = "select pid, query from pg_stat_activity where wait_event_type = 'Lock' and query ilike $1"
+
+
+async def _waiting(watcher: asyncpg.Connection[asyncpg.Record], command: str) -> str:
     for _ in range(200):
-        text: str | None = await watcher.fetchval(
-            "select query from pg_stat_activity where wait_event_type = 'Lock' and query ilike 'copy%'"
-        )
+        text: str | None = await watcher.fetchval(f"select query from ({_WAITING}) as w", f"%{command}%")
         if text is not None:
             return text
         await asyncio.sleep(0.02)
-    raise AssertionError("no waiting COPY was seen")
+    raise AssertionError(f"no waiting {command} was seen")
 
 
 async def test_rows_that_the_service_encodes_are_those_that_asyncpg_encodes(database: Database, observer: Any) -> None:

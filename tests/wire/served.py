@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from svc.background import Background
+from svc.errors import NotFoundError
 from svc.web.observe import ObservedApplication
 from svc.web.spooling import spooling
 from svc.wire.connections import Connections
@@ -49,6 +50,7 @@ class Application:
             Route("/headers", self._headers, methods=["POST"]),
             Route("/large/{size:int}", self._large),
             Route("/parts/{count:int}", self._parts),
+            Route("/cut", self._cut),
         ]
         return Starlette(routes=routes, middleware=[Middleware(ObservedApplication)])
 
@@ -89,6 +91,13 @@ class Application:
                 yield bytes(PART_BYTES)
 
         return StreamingResponse(parts())
+
+    async def _cut(self, _request: Request) -> Response:
+        async def parts() -> AsyncIterator[bytes]:
+            yield bytes(PART_BYTES)
+            raise NotFoundError("there is no such document")
+
+        return StreamingResponse(parts(), headers={"Content-Length": str(2 * PART_BYTES)})
 
 
 class Served:
