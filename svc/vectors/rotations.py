@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 _ROUNDS = 2
 # The size of a batch that stays in the processor's cache.
 _NUMBERS_AT_ONCE = 2**16
+# A batch of at least this number of vectors is stored by components. In the other order, one vector takes 0.64 times as
+# long with 256 dimensions, and 0.28 times with 768.
+_MANY = 16
 # Part of the format of stored signatures: with other signs, stored signatures would be incomparable with new ones.
 _SEED = b"cabinet signatures, 20021119"
 
@@ -47,8 +50,11 @@ def rotation_width(dimensions: int) -> int:
 def _rotated_batch(vectors: NDArray[np.floating], rotations: int, width: int) -> NDArray[np.float32]:
     """The components of all rotations, shape (vectors, rotations * width)."""
     count, dimensions = vectors.shape
-    # A component of all rotations and vectors per row, so that each addition processes much contiguous memory.
-    numbers = np.zeros((width, rotations, count), dtype=np.float32)
+    # An addition should process much memory in one run: a component of many vectors, or all components of one of a few.
+    if count < _MANY:
+        numbers = np.zeros((count, rotations, width), dtype=np.float32).T
+    else:
+        numbers = np.zeros((width, rotations, count), dtype=np.float32)
     numbers[:dimensions] = vectors.T[:, None]
     other = np.empty_like(numbers)
     half = width // 2
