@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import zlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,6 +16,9 @@ _MOST_BYTES = 512 * 2**20
 _TIMEOUT_S = 60.0
 _MOST_REDIRECTS = 10
 _MOST_NAME = 100
+_PLAIN, _GZIP = ("", "identity"), ("gzip", "x-gzip")
+_GZIP_WITH_HEADER = 16 + zlib.MAX_WBITS
+_PART_BYTES = 2**20
 
 
 def is_url(source: str) -> bool:
@@ -33,7 +38,7 @@ async def fetched(url: str, folder: Path) -> str:
         address = httpx.URL(url)
         path = folder / str(len(list(folder.iterdir()))) / _name_of(address)
         path.parent.mkdir()
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S) as http:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_S, headers={"Accept-Encoding": "identity"}) as http:
             request: httpx.Request | None = http.build_request("GET", address)
             for _ in range(_MOST_REDIRECTS):
                 assert request is not None
@@ -47,7 +52,7 @@ async def fetched(url: str, folder: Path) -> str:
                         return str(path)
                 finally:
                     await answer.aclose()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, zlib.error) as error:
         raise FileNotFoundError(f"{url} cannot be fetched ({type(error).__name__})") from error
     raise FileNotFoundError(f"{url} redirects more than {_MOST_REDIRECTS} times")
 
@@ -57,11 +62,34 @@ async def _save(answer: httpx.Response, url: str, path: Path) -> None:
         raise FileNotFoundError(f"{url} answered {answer.status_code}")
     size = 0
     with path.open("wb") as file:
-        async for part in answer.aiter_bytes():
+        async for part in _decoded(answer, url):
             size += len(part)
             if size > _MOST_BYTES:
                 raise FileNotFoundError(f"{url} has more than {_MOST_BYTES:,} bytes")
             file.write(part)
+
+
+async def _decoded(answer: httpx.Response, url: str) -> AsyncIterator[bytes]:
+    """Yield the content in parts of bounded size. Some servers send gzip unasked, and httpx would unpack all of it."""
+    coding = answer.headers.get("content-encoding", "").strip().lower()
+    if coding in _PLAIN:
+        async for part in answer.aiter_raw():
+            yield part
+        return
+    if coding not in _GZIP:
+        raise FileNotFoundError(f"{url} is sent in an encoding that cannot be read ({coding[:_MOST_NAME]})")
+    unpacked = zlib.decompressobj(_GZIP_WITH_HEADER)
+    async for part in answer.aiter_raw():
+        rest = part
+        while rest:
+            yield unpacked.decompress(rest, _PART_BYTES)
+            rest = unpacked.unconsumed_tail or unpacked.unused_data
+            if unpacked.eof and rest:
+                unpacked = zlib.decompressobj(_GZIP_WITH_HEADER)
+    # All input is read by now, and zlib keeps at most one block of output back.
+    yield unpacked.flush()
+    if not unpacked.eof:
+        raise FileNotFoundError(f"{url} ends early")
 
 
 def _name_of(address: httpx.URL) -> str:
