@@ -182,6 +182,8 @@ def test_a_statement_that_binds_its_tenant_needs_no_entry_in_the_list(
 
 def test_a_listed_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checker, "WITHOUT_TENANT", checker.WITHOUT_TENANT | {"users/gone"})
+    # The statements themselves are checked by `make check`.
+    monkeypatch.setattr(checker, "check_statement", lambda statement, tables: [])
 
     assert any("there is an exception for users/gone" in str(fault) for fault in check_sql())
 
