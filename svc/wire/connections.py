@@ -19,9 +19,12 @@ from svc.settings.groups import ServerSettings
 from svc.settings.proxies import networks_of
 from svc.web.spooling import Spooled
 from svc.wire.memory import give_back, keep_little
+from svc.wire.unread import has_unread
 
 NEWCOMERS_SHARE = 8
 """Connections without a request may exceed the maximum number of connections by one in this number."""
+IDLE = 2
+"""The place, in the order in which connections go, of those that wait for a next request."""
 # Seconds between two looks at the deadlines of all connections.
 CHECK_S = 0.5
 # At the limit, this share of the connections goes at once, so that the search is not repeated for each newcomer.
@@ -43,6 +46,7 @@ class Connection(Protocol):
     address: str
     held_bytes: int
     spooled: Spooled
+    transport: asyncio.Transport
 
     def check(self, now: float) -> None:
         """End the connection if a deadline has passed."""
@@ -220,10 +224,17 @@ class Connections:
     def _evict(self, among: dict[Connection, None], now: float) -> bool:
         ranked = [(rank, one) for one in among if (rank := one.patience(now)) is not None]
         ranked.sort(key=itemgetter(0))
-        for _, one in ranked[: max(1, len(among) // _EVICTED_SHARE)]:
+        wanted, evicted = max(1, len(among) // _EVICTED_SHARE), 0
+        for (place, _), one in ranked:
+            if evicted == wanted:
+                break
+            if place == IDLE and has_unread(one.transport):
+                # Its next request has arrived since the loop last looked: it would be lost.
+                continue
             count("evicted")
             one.evict()
-        return bool(ranked)
+            evicted += 1
+        return evicted > 0
 
     def _end_stalled(self, now: float, newcomer: Connection | None = None) -> None:
         self._next_search = now + CHECK_S / 2

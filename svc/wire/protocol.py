@@ -12,7 +12,7 @@ from uvicorn.protocols.utils import get_remote_addr
 
 from svc.errors import CabinetError, RequestTimeoutError, UnavailableError
 from svc.web.spooling import Spooled
-from svc.wire.connections import address_of, count
+from svc.wire.connections import IDLE, address_of, count
 from svc.wire.cycle import Cycle, Flow, Outgoing
 from svc.wire.faults import no_memory, no_room_on_disk
 from svc.wire.pace import Pace
@@ -276,7 +276,7 @@ class CabinetProtocol(ReceivingProtocol):
         if self.is_in_body:
             return None if self.active is None else (3, self.since)
         if self._has_answered:
-            return 2, self.since
+            return IDLE, self.since
         # The first head of a connection has arrived before it got here, so it will be read at once.
         return (0, self.since) if self.head_bytes else None
 

@@ -263,9 +263,10 @@ def run_attack(name: str, target: Target, seconds: float) -> None:
 
 def give_way() -> None:
     """Let the server and its other clients have the processors first, as if this process ran on another machine."""
-    if hasattr(os, "sched_setscheduler"):
+    if hasattr(os, "sched_setscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    else:
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
 
 
 async def _bounded(attack: Attack, target: Target, seconds: float) -> None:

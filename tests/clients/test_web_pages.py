@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
+import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,6 +15,15 @@ import pytest
 
 from svc.cli import web_pages
 from svc.cli.web_pages import fetched
+
+_TEXT = bytes(range(256)) * 20_000
+_COMPRESSED = {
+    "/bomb": ("gzip", gzip.compress(bytes(256 * 2**20))),
+    "/gzip": ("gzip", gzip.compress(_TEXT[:1_000_000]) + gzip.compress(_TEXT[1_000_000:])),
+    "/cut": ("gzip", gzip.compress(_TEXT)[:-20]),
+    "/wrong": ("gzip", b"no gzip"),
+    "/other": ("br", b"x"),
+}
 
 
 class _Site(BaseHTTPRequestHandler):
@@ -22,9 +34,13 @@ class _Site(BaseHTTPRequestHandler):
         self.send_response(302 if place else 200)
         if place:
             self.send_header("Location", place)
-        self.send_header("Content-Length", "0" if place else "4")
+        coding, body = _COMPRESSED.get(self.path, ("", b"" if place else b"page"))
+        if coding:
+            self.send_header("Content-Encoding", coding)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"" if place else b"page")
+        with suppress(OSError):
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""
@@ -87,3 +103,27 @@ async def test_which_addresses_are_inside(host: str, *, expected: bool) -> None:
 async def test_a_page_that_redirects_for_ever_is_given_up(site: str, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="redirects more than 10 times"):
         await fetched(f"{site}/round", tmp_path)
+
+
+async def test_a_page_that_is_compressed_unasked_is_unpacked(site: str, tmp_path: Path) -> None:
+    assert Path(await fetched(f"{site}/gzip", tmp_path)).read_bytes() == _TEXT
+    for place, reason in (
+        ("/cut", "ends early"),
+        ("/wrong", "cannot be fetched"),
+        ("/other", "an encoding that cannot be read"),
+    ):
+        with pytest.raises(FileNotFoundError, match=reason):
+            await fetched(site + place, tmp_path)
+
+
+async def test_a_compressed_page_is_unpacked_in_bounded_memory(
+    site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_pages, "_MOST_BYTES", 16 * 2**20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileNotFoundError, match="has more than 16,777,216 bytes"):
+            await fetched(f"{site}/bomb", tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from svc import metrics
 from svc.wire.connections import address_of
 from svc.wire.pace import Pace
+from tests.conftest import PATIENCE_S
 from tests.wire.served import Client, Served, get, post, wait_until
 from tests.wire.test_limits import refused
 
@@ -77,6 +79,23 @@ def test_waiting_connections_make_room_for_a_newcomer(limit: str, sent: bytes) -
         assert strangers[0].is_closed()
         # A connection that was answered before is closed last.
         assert kept.send(get("/path/a")).answer().status == 200
+
+
+def test_a_connection_whose_next_request_has_just_arrived_makes_no_room() -> None:
+    with Served(**PATIENT) as served:
+        client = served.client().send(get("/path/a"))
+        assert client.answer().status == 200
+        (connection,) = served.connections._open
+        made: Future[bool] = Future()
+
+        def evict() -> None:
+            # The loop cannot read this before the search for a connection to close.
+            client.send(get("/path/b"))
+            made.set_result(served.connections._evict(served.connections._open, connection.loop.time()))  # type: ignore[attr-defined]
+
+        connection.loop.call_soon_threadsafe(evict)  # type: ignore[attr-defined]
+        assert made.result(PATIENCE_S) is False
+        assert client.answer().status == 200
 
 
 def test_a_connection_costs_a_parser_once_its_first_head_has_arrived() -> None:

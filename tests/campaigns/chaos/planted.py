@@ -97,7 +97,7 @@ PLANTED = {
     ),
     "a keeper that dies": Planted(
         (
-            Change("svc/background.py", "        while not self._is_stopping:\n", "        for _ in range(20):\n"),
+            Change("svc/background.py", "        while not self._is_stopping:\n", "        for _ in range(4):\n"),
             Change("svc/background.py", "self._restart = task.get_loop().call_later(pause_s, self._start)", ""),
         ),
         _campaign("connections reset"),
