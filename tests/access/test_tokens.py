@@ -106,7 +106,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "an expiry in other digits": (token(exp="\u0664" * 10), "is not a number"),
     "an expiry that is true": (token(exp=True), "expired"),
     "an expiry that never comes": (token(exp=float("inf")), "malformed"),
-    "an expiry that is no number": (token(exp=float("nan")), "malformed"),
+    "an expiry that is not a number": (token(exp=float("nan")), "malformed"),
     "a beginning that is a text": (token(nbf="1"), "is not a number"),
     "a date of issue that is true": (token(iat=True), "is not a number"),
     "no subject": (token(None), "lacks the claim sub"),

@@ -38,7 +38,7 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True):
         """Return the text of the file with the fault.
 
         Raises:
-            FaultError: the old text does not occur exactly once, or the new one is no change.
+            FaultError: the old text does not occur exactly once, or the new one is the same.
         """
         if (count := text.count(self.old)) != 1:
             raise FaultError(f"{self.name}: {self.file} contains the old text {count} times, not once: {self.old!r}")
