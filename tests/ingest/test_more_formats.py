@@ -287,6 +287,44 @@ def test_broken_rtf_ends_with_text_or_a_reason(source: bytes) -> None:
         assert "nested too deeply" in error.detail
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (
+            r"\title{Tides}\author{Ann Bell \and Bo Carr}\date{May 2020}\begin{document}\maketitle"
+            r"\begin{abstract}Short.\end{abstract}Long.\end{document}",
+            "Tides\n\nAnn Bell, Bo Carr\n\nMay 2020\n\nShort.\nLong.",
+        ),
+        (
+            r"\begin{theorem}[Rule of Bell]It holds.\end{theorem}\begin{figure}[htb]F\end{figure}",
+            "Rule of Bell: It holds.\n\nF",
+        ),
+        (
+            r"\begin{document}\begin{frame}[fragile]{Tides}\framesubtitle{In May}\only<1->{First}\end{frame}"
+            r"\end{document}",
+            "Tides\n\nIn May\n\nFirst",
+        ),
+        (r"It costs \$5 or \emph{only} \$4 for $n$.", "It costs $5 or only $4 for $n$."),
+        (
+            "\\MakeShortVerb{\\|}\\begin{document}Write |\\end{document}| last.\\end{document}",
+            "Write \\end{document} last.",
+        ),
+        ("One.\n% \\newcommand{\\x}{%\nTwo.", "One.\nTwo."),
+        (
+            "\\begin{verbatim}\n\\newcommand{\\x}{y} % z\n\\end{verbatim}\\newcommand{\\x}{Two} \\x",
+            "\\newcommand{\\x}{y} % z\n\nTwo",
+        ),
+        (
+            '\\documentclass[ngerman]{article}\\begin{document}"Uber wei"se "`M"ause"\'\\end{document}',
+            "Über weiße „Mäuse“",
+        ),
+    ],
+    ids=["title page", "theorem", "slide", "dollars", "short code", "definition in a comment", "code", "German"],
+)
+def test_latex_is_read_whole(source: str, text: str) -> None:
+    assert parse("latex", source.encode()).text.strip() == text
+
+
 def test_latex_without_its_commands() -> None:
     source = r"""
 \documentclass{article} % a comment

@@ -10,20 +10,24 @@ from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.latex_source import Source, braced
 from svc.ingest.parsers.noise import without_noise
 
-_COMMENT = re.compile(r"(?<!\\)%[^\n]*\n?[ \t]*")
-_LEVELS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5, "frametitle": 2}
+_LEVELS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5,
+           "frametitle": 2, "framesubtitle": 3, "frame": 2}  # fmt: skip
 _PART = re.compile(
     r"\\begin\{(?P<code>verbatim|lstlisting|minted|Verbatim)\*?\}(?P<options>\[[^\]\n]*\]|\{[^}\n]*\})*(?P<source>.*?)"
     r"\\end\{(?P=code)\*?\}"
     r"|\\begin\{(?P<table>tabular[x*]?|longtable)\}(?P<cells>.*?)\\end\{(?P=table)\}"
-    r"|\\(?P<heading>part|chapter|(?:sub){0,2}section|paragraph|frametitle)\*?(?:\[[^\]]*\])?\{"
+    r"|\\(?P<heading>part|chapter|(?:sub){0,2}section|paragraph|frametitle|framesubtitle)\*?(?:\[[^\]]*\])?\{"
+    r"|\\begin\{(?P<frame>frame)\}(?:\[[^\]]*\])*[ \t]*\{"
     r"|\\(?P<edge>begin|end)\{(?P<list>enumerate|itemize|description)\*?\}(?:\[[^\]\n]*\])?"
     r"|\\item\b[ \t]*(?:\[(?P<label>[^\]\n]*)\])?"
     r"|\n[ \t]*\n",
     re.DOTALL,
 )
+_EDGE = re.compile(r"\\(?:begin|end)\{[^}]*\}(?:\[([^\]]*)\])?")
+_SHORTEST_NAME = 4  # of a theorem; other options are places and settings, such as “htb”
+_OVERLAY = re.compile(r"(\\[a-zA-Z]+\*?(?:\{[a-z]+\})?)<[\d+][\d,+.|-]{0,20}>")  # the steps of a slide that show a part
 _DROPPED = re.compile(
-    r"\\(?:begin|end)\{[^}]*\}(?:\[[^\]]*\])?|\\(?:label|vspace|hspace|includegraphics|bibliography|bibliographystyle|"
+    r"\\(?:label|vspace|hspace|includegraphics|bibliography|bibliographystyle|"
     r"usepackage|documentclass|input|include|pagestyle|thispagestyle|setlength|addtolength|setcounter|index|cite[a-z]*|ref|eqref|pageref)\*?"
     r"(?:\[[^\]]*\])?(?:\{[^{}]*\})*"
 )
@@ -45,7 +49,7 @@ _COMMAND = re.compile(r"\\([a-zA-Z]+)\*?(?:\[[^\]\n]*\])?[ \t]?")
 _FORMULAS = r"\\begin\{(?:equation|align|gather|multline|eqnarray|displaymath|math|alignat|flalign)\*?\}"
 _MATH = re.compile(
     rf"({_FORMULAS}.{{1,5000}}?{_FORMULAS.replace('begin', 'end')}|"
-    r"\$\$.+?\$\$|\$[^$]+?\$|\\\[.+?\\\]|\\\(.+?\\\))",
+    r"(?<!\\)\$\$.+?\$\$|(?<!\\)\$(?:\\\$|[^$])+?(?<!\\)\$|\\\[.+?\\\]|\\\(.+?\\\))",
     re.DOTALL,
 )
 _AROUND_FORMULA = re.compile(
@@ -53,6 +57,7 @@ _AROUND_FORMULA = re.compile(
 )
 _LINE_END = re.compile(r"\\\\\*?(?:\[[^\]\n]*\])?")
 _TITLE = re.compile(r"\\title(?:\[[^\]]*\])?\{")
+_ON_TITLE_PAGE = re.compile(r"\\(?:subtitle|author|affil|affiliation|institute|date)(?:\[[^\]]*\])?\{")
 _RULES = re.compile(r"\\(?:hline|toprule|midrule|bottomrule|endhead|endfirsthead|cline\{[^}]*\})")
 _COLUMNS = re.compile(r"\A(?:\[[^\]]*\]|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}){1,3}")
 
@@ -69,11 +74,15 @@ def parse(data: bytes) -> ReadDocument:
         writer.warn(warning)
     if found := _TITLE.search(text):
         writer.title = source.restored(" ".join(_plain(braced(text, found.end())).split()))
-    _, begun, body = text.partition("\\begin{document}")
-    body = body.partition("\\end{document}")[0] if begun else text
+    preamble, begun, body = text.partition("\\begin{document}")
+    # A text about LaTeX can mention the command before it.
+    body = (body.rpartition("\\end{document}")[0] or body) if begun else text
     if writer.title and begun:
         writer.add("heading", writer.title, level=1)
-    _write(body, writer)
+    if begun:
+        for found in _ON_TITLE_PAGE.finditer(preamble):
+            writer.add("text", " ".join(_plain(braced(preamble, found.end())).split()).replace(" ,", ","))
+    _write(_OVERLAY.sub(r"\1", body) if "\\begin{frame}" in body else body, writer)
     return writer.document()
 
 
@@ -110,10 +119,10 @@ def _write(body: str, writer: Writer) -> None:
             writer.add("code", found["source"])
         elif found["table"]:
             _write_table(found["cells"], writer)
-        elif found["heading"]:
+        elif kind := found["heading"] or found["frame"]:
             words = braced(body, at)
             at += len(words) + 1
-            writer.add("heading", " ".join(_plain(words).split()), level=_LEVELS.get(found["heading"], 2))
+            writer.add("heading", " ".join(_plain(words).split()), level=_LEVELS.get(kind, 2))
         elif found["edge"]:
             lists.pass_edge(found["list"], is_begin=found["edge"] == "begin")
         elif found.group().startswith("\\item"):
@@ -149,19 +158,26 @@ def _write_table(cells: str, writer: Writer) -> None:
 
 def _plain(source: str) -> str:
     """The words of a source; formulas stay as they are."""
-    parts = _MATH.split(_COMMENT.sub("", source))
+    parts = _MATH.split(source)
     return "".join(
         _AROUND_FORMULA.sub("", part) if number % 2 else _without_commands(part) for number, part in enumerate(parts)
     )
 
 
 def _without_commands(source: str) -> str:
-    text = _DROPPED.sub("", source)
+    text = _DROPPED.sub("", _EDGE.sub(_option, source))
     text = _ACCENT.sub(_accented, text)
     text = _LINE_END.sub("\n", text).replace("~", " ").replace("``", "“").replace("''", "”").replace("---", "—")
     text = _COMMAND.sub(lambda found: _LETTERS.get(found.group(1), ""), text.replace("--", "–"))
     text = re.sub(r"(?<!\\)[{}]", "", text)
     return re.sub(r"\\([#$%&_{}\-, ])", lambda found: found.group(1).replace("-", "").replace(",", " "), text)
+
+
+def _option(found: re.Match[str]) -> str:
+    """The name of a theorem or a proof, which is the option of its beginning."""
+    option = found.group(1) or ""
+    is_name = len(option) >= _SHORTEST_NAME and "=" not in option and (option[0].isupper() or not option.isascii())
+    return f"\n{option}: " if is_name else "\n"
 
 
 def _accented(found: re.Match[str]) -> str:

@@ -15,8 +15,23 @@ _KEPT = re.compile(
     r"\\verb\*?(?P<mark>[^a-zA-Z*\s])(?P<verbatim>[^\n]*?)(?P=mark)"
     r"|\\(?:url|path|nolinkurl)\s*\{(?P<url>[^{}\n]*)\}"
 )
+_CODE = re.compile(
+    r"(?P<begin>\\begin\{(?P<name>verbatim|lstlisting|minted|Verbatim)\*?\}(?:\[[^\]\n]*\]|\{[^}\n]*\})*)(?P<source>.*?)"
+    r"(?P<end>\\end\{(?P=name)\*?\})",
+    re.DOTALL,
+)
+# Marks that begin and end code, as \verb does: some classes define |.
+_SHORT = re.compile(
+    r"\\MakeShortVerb\*?\s*\{?\s*\\(?P<mark>[^a-zA-Z\s])|\\documentclass(?:\[[^\]]*\])?\{(?:ltxdoc|ltxguide|l3doc|ltnews)\}"
+)
+_GERMAN = re.compile(r"\\(?:documentclass|usepackage)[^\n]{0,500}\bn?german\b")
+_GERMAN_MARKS = {
+    '"a': "ä", '"o': "ö", '"u': "ü", '"A': "Ä", '"O': "Ö", '"U': "Ü", '"s': "ß", '"z': "ß", '"`': "„", "\"'": "“",
+    '"-': "", '"=': "-", '"~': "-", '""': "",
+}  # fmt: skip
+_GERMAN_MARK = re.compile("|".join(map(re.escape, _GERMAN_MARKS)))
 _HREF = re.compile(r"\\href\s*(?:\[[^\]]{0,500}\])?\{(?P<target>[^{}\n]*)\}\s*\{")
-_NOTE = re.compile(r"\\(?:footnote|thanks|marginpar|footnotetext)\s*(?:\[[^\]]{0,500}\])?\{")
+_NOTE = re.compile(r"\\(?:footnote|thanks|marginpar|footnotetext|note(?=[\s\[{]))\s*(?:\[[^\]]{0,500}\])?\{")
 _CAPTION = re.compile(r"\\caption\*?\s*(?:\[[^\]]{0,500}\])?\{")
 _CITED = re.compile(r"\\(?:[a-zA-Z]*cite[a-zA-Z]*)\*?(?:\[[^\]]{0,500}\])*\{([^{}]*)\}")
 _BIB_ITEM = re.compile(r"\\bibitem\s*(?:\[[^\]]{0,500}\])?\{([^{}]*)\}")
@@ -40,7 +55,7 @@ _OTHERS = re.compile(
     r"\\(?P<kind>input|include|subfile|subimport|import|bibliography|addbibresource|includegraphics|lstinputlisting)\*?"
     r"(?:\[[^\]]{0,500}\])*(?:\{(?P<folder>[^{}\n]*)\}(?=\{))?(?:\{(?P<name>[^{}\n]*)\}|[ \t]+(?P<bare>[^\s\\{}]+))"
 )
-_LINE_COMMENT = re.compile(r"(?<!\\)%[^\n]*")
+_COMMENT = re.compile(r"(?<!\\)%[^\n]*\n?[ \t]*")
 _FALSE = re.compile(r"\\iffalse(?![a-zA-Z])")
 _CONDITION = re.compile(r"\\(?P<edge>if[a-zA-Z]*|else|fi)(?![a-zA-Z])")
 _MOST_BODY_CHARACTERS = 2_000
@@ -55,8 +70,15 @@ class Source:
     def __init__(self, text: str) -> None:
         self._kept: list[str] = []
         text = _without_false(_without_comments(_KEPT_MARK.sub("", text)))
+        text = _CODE.sub(lambda found: found["begin"] + self._mark(found["source"]) + found["end"], text)
         text = _KEPT.sub(lambda found: self._keep(found["verbatim"] or found["url"] or ""), text)
+        for mark in {found["mark"] or "|" for found in _SHORT.finditer(text)}:
+            short = re.compile(r"(?<!\\){0}([^{0}\n]+){0}".format(re.escape(mark)))
+            text = short.sub(lambda found: self._mark(found[1]), text)
         text = _HREF.sub(lambda found: f"\\cabinetlink{{{self._keep(found['target'])}}}{{", text)
+        text = _COMMENT.sub("", text)
+        if _GERMAN.search(text):
+            text = _GERMAN_MARK.sub(lambda found: _GERMAN_MARKS[found.group()], text)
         self.warnings = _unread(text)
         text = _expanded(text)
         text = _wrapped(text, re.compile(r"\\cabinetlink\{(?P<mark>[^{}]*)\}\{"), "{words}" + marked("{mark}"))
@@ -75,7 +97,10 @@ class Source:
         return _KEPT_MARK.sub(kept, text)
 
     def _keep(self, text: str) -> str:
-        self._kept.append(re.sub(r"\\([%#&_~{}])", r"\1", text))
+        return self._mark(re.sub(r"\\([%#&_~{}])", r"\1", text))
+
+    def _mark(self, text: str) -> str:
+        self._kept.append(text)
         return f"\ue000{len(self._kept) - 1}\ue001"
 
 
@@ -176,7 +201,7 @@ def _unread(text: str) -> list[str]:
     files: dict[str, None] = {}
     sources: dict[str, None] = {}
     images = 0
-    for found in _OTHERS.finditer(_LINE_COMMENT.sub("", text)):
+    for found in _OTHERS.finditer(text):
         name = (found["folder"] or "") + (found["name"] or found["bare"] or "")
         if found["kind"] == "includegraphics":
             images += 1
