@@ -41,6 +41,8 @@ class Copy:
         environment = clean_environment(
             # The copy precedes the checkout, which the environment would import otherwise.
             PYTHONPATH=f"{tree}:{tree / 'clients/python'}",
+            # All servers of a run use the same compiled code, but for the changed file.
+            PYTHONDONTWRITEBYTECODE="",
             **{REPORT: str(report), MADE: str(self._database), TASKS: str(self._folder / "tasks.json")},
         )
         environment.pop(MARK, None)

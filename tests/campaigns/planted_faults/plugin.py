@@ -11,13 +11,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
+from openai._base_client import SyncAPIClient
 
 from tests.campaigns.planted_faults.tasks import MADE, REPORT, TASKS, Done, Outcome, Task, name_of, planted
 from tests.watchdog import MARK, memory_folder
@@ -40,16 +41,16 @@ class _Run:
 
 
 def pytest_configure() -> None:
-    """Count the requests of the synchronous clients."""
-    send = httpx.Client.send
+    """Count the requests of the SDK's synchronous client, whose HTTP library depends on its version."""
+    request = SyncAPIClient.request
 
-    def counted(self: httpx.Client, *arguments: Any, **options: Any) -> httpx.Response:
+    def counted(self: SyncAPIClient, *arguments: Any, **options: Any) -> Any:
         _Run.requests += 1
         if _Run.requests > _MOST_REQUESTS:
             raise CheckTooLongError(f"the check sent {_MOST_REQUESTS} requests and did not end")
-        return send(self, *arguments, **options)
+        return request(self, *arguments, **options)
 
-    httpx.Client.send = counted  # type: ignore[method-assign]
+    SyncAPIClient.request = counted  # type: ignore[method-assign]
 
 
 def pytest_sessionstart() -> None:
@@ -64,9 +65,13 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     for task in tasks:
         begin = time.monotonic()
         _Run.seconds, _Run.failed = {}, set()
-        with planted(Path.cwd(), task.fault):
+        with ExitStack() as stack:
+            for fault in task.faults:
+                stack.enter_context(planted(Path.cwd(), fault))
             _run([item for item in session.items if name_of(item.nodeid) in task.checks])
-        done = Done(task.name, Outcome(_Run.seconds, sorted(_Run.failed)), time.monotonic() - begin)
+        done = Done(
+            [fault.name for fault in task.faults], Outcome(_Run.seconds, sorted(_Run.failed)), time.monotonic() - begin
+        )
         with Path(os.environ[REPORT]).open("ab") as file:
             file.write(msgspec.json.encode(done) + b"\n")
     return True

@@ -20,10 +20,9 @@ MADE = "PLANTED_FAULTS_DATABASE"
 
 
 class Task(Struct, frozen=True):
-    """A fault (None: none), and the names of the checks that run with it."""
+    """Faults that are planted together, mostly one, and the names of the checks that run with them."""
 
-    name: str
-    fault: Fault | None
+    faults: list[Fault]
     checks: list[str]
 
 
@@ -43,9 +42,9 @@ class Outcome(Struct, frozen=True):
 
 
 class Done(Struct, frozen=True):
-    """The outcome of a task."""
+    """The outcome of a task, with the names of its faults."""
 
-    name: str
+    names: list[str]
     outcome: Outcome
     seconds: float
 
@@ -57,15 +56,12 @@ def name_of(node_id: str) -> str:
 
 
 @contextmanager
-def planted(tree: Path, fault: Fault | None) -> Iterator[None]:
+def planted(tree: Path, fault: Fault) -> Iterator[None]:
     """Plant a fault into the copy below `tree` during the block.
 
     Raises:
         FaultError: its old text does not occur exactly once.
     """
-    if fault is None:
-        yield
-        return
     path = tree / fault.file
     text = path.read_text()
     _write(path, fault.planted(text))

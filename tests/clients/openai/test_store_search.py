@@ -113,7 +113,8 @@ async def test_a_threshold_leaves_out_lower_scores_and_no_others(api: Api, libra
 
 async def test_the_number_of_results_is_bounded(api: Api, library: tuple[str, dict[str, str]]) -> None:
     for count in (1, 2):
-        assert len((await api.vector_stores.search(library[0], query="days", max_num_results=count)).data) == count
+        for query in ("days", ["days", "Moon", "bread"]):
+            assert len((await api.vector_stores.search(library[0], query=query, max_num_results=count)).data) == count
 
 
 @pytest.mark.parametrize("name", FILTERS)
