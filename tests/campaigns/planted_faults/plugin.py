@@ -84,10 +84,15 @@ def _run(items: Sequence[pytest.Item]) -> None:
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Count the requests of each check, with those of its fixtures, from 0."""
+    _Run.requests = 0
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Iterator[None]:
     """Interrupt a check that does not end."""
-    _Run.requests = 0
     signal.signal(signal.SIGALRM, _interrupt)
     signal.alarm(_PATIENCE_S)
     try:
