@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import islice
 
 from svc.ingest.document import BlockKind, ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
@@ -16,14 +17,15 @@ _PART = re.compile(
     r"\\begin\{(?P<code>verbatim|lstlisting|minted|Verbatim)\*?\}(?P<options>\[[^\]\n]*\]|\{[^}\n]*\})*(?P<source>.*?)"
     r"\\end\{(?P=code)\*?\}"
     r"|\\begin\{(?P<table>tabular[x*]?|longtable)\}(?P<cells>.*?)\\end\{(?P=table)\}"
-    r"|\\(?P<heading>part|chapter|(?:sub){0,2}section|paragraph|frametitle|framesubtitle)\*?(?:\[[^\]]*\])?\{"
+    r"|\\(?P<heading>part|chapter|(?:sub){0,2}section|paragraph|frametitle|framesubtitle)\*?(?:\[[^\]]{0,500}\])?\{"
     r"|\\begin\{(?P<frame>frame)\}(?:\[[^\]]*\])*[ \t]*\{"
     r"|\\(?P<edge>begin|end)\{(?P<list>enumerate|itemize|description)\*?\}(?:\[[^\]\n]*\])?"
     r"|\\item\b[ \t]*(?:\[(?P<label>[^\]\n]*)\])?"
     r"|\n[ \t]*\n",
     re.DOTALL,
 )
-_EDGE = re.compile(r"\\(?:begin|end)\{[^}]*\}(?:\[([^\]]*)\])?")
+_EDGE = re.compile(r"\\(?:begin|end)\{[^}]{0,100}\}(?:\[([^\]]{0,500})\])?")
+_MOST_ON_TITLE_PAGE = 100
 _SHORTEST_NAME = 4  # of a theorem; other options are places and settings, such as “htb”
 _OVERLAY = re.compile(r"(\\[a-zA-Z]+\*?(?:\{[a-z]+\})?)<[\d+][\d,+.|-]{0,20}>")  # the steps of a slide that show a part
 _DROPPED = re.compile(
@@ -56,8 +58,8 @@ _AROUND_FORMULA = re.compile(
     rf"(?:{_FORMULAS}|{_FORMULAS.replace('begin', 'end')})(?:\{{\d+\}})?|\\label\{{[^}}]*\}}|\\(?:nonumber|notag)\b"
 )
 _LINE_END = re.compile(r"\\\\\*?(?:\[[^\]\n]*\])?")
-_TITLE = re.compile(r"\\title(?:\[[^\]]*\])?\{")
-_ON_TITLE_PAGE = re.compile(r"\\(?:subtitle|author|affil|affiliation|institute|date)(?:\[[^\]]*\])?\{")
+_TITLE = re.compile(r"\\title(?:\[[^\]]{0,500}\])?\{")
+_ON_TITLE_PAGE = re.compile(r"\\(?:subtitle|author|affil|affiliation|institute|date)(?:\[[^\]]{0,500}\])?\{")
 _RULES = re.compile(r"\\(?:hline|toprule|midrule|bottomrule|endhead|endfirsthead|cline\{[^}]*\})")
 _COLUMNS = re.compile(r"\A(?:\[[^\]]*\]|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}){1,3}")
 
@@ -80,7 +82,7 @@ def parse(data: bytes) -> ReadDocument:
     if writer.title and begun:
         writer.add("heading", writer.title, level=1)
     if begun:
-        for found in _ON_TITLE_PAGE.finditer(preamble):
+        for found in islice(_ON_TITLE_PAGE.finditer(preamble), _MOST_ON_TITLE_PAGE):
             writer.add("text", " ".join(_plain(braced(preamble, found.end())).split()).replace(" ,", ","))
     _write(_OVERLAY.sub(r"\1", body) if "\\begin{frame}" in body else body, writer)
     return writer.document()
