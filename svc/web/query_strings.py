@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import FieldInfo
 from starlette.requests import Request
 
 from svc.errors import InvalidFieldsError, TooLongError
@@ -51,10 +52,16 @@ def read_query(request: Request, type_: type[Q]) -> Q:
         )
     read = from_text(values, type_)
     # msgspec reads the text `null` as null, which would request a different page than the client intended.
-    nulls = [field for field in msgspec.structs.fields(type_) if getattr(read, field.name) is None]
+    nulls = [field for field in _fields_of(type_) if getattr(read, field.name) is None]
     if faults := [null_fault(field) for field in nulls if field.encode_name in values]:
         raise InvalidFieldsError(faults)
     return read
+
+
+@functools.cache
+def _fields_of(type_: type[msgspec.Struct]) -> tuple[FieldInfo, ...]:
+    """The fields of a struct. Cached, since msgspec evaluates all annotations at each call, which takes 0.2 ms."""
+    return msgspec.structs.fields(type_)
 
 
 @functools.cache
