@@ -82,19 +82,24 @@ class UsageMeter:
             replace(tokens, used=tokens.used + counted).check(more)
 
     async def flush(self) -> None:
-        """Add the counts to the ledger. Counts that could not be added are kept for the next call.
+        """Add the counts to the ledger, but none of the requests that arrive meanwhile: they would keep it busy for
+        ever. Counts that could not be added are kept for the next call.
 
         Raises:
             CabinetError: the statement failed.
         """
         async with self._flushing:
-            while self._leaving or self._counts:
-                if not self._leaving:
-                    keys = list(self._counts)[:_USERS_AT_ONCE]
-                    self._leaving = {key: self._counts.pop(key) for key in keys}
-                    self._number += 1
-                await again_after_deadlock(partial(self._hand_over, self._leaving))
-                self._leaving = {}
+            due = list(self._counts)
+            if self._leaving:
+                await self._send()
+            for start in range(0, len(due), _USERS_AT_ONCE):
+                self._leaving = {key: self._counts.pop(key) for key in due[start : start + _USERS_AT_ONCE]}
+                self._number += 1
+                await self._send()
+
+    async def _send(self) -> None:
+        await again_after_deadlock(partial(self._hand_over, self._leaving))
+        self._leaving = {}
 
     async def _hand_over(self, counted: Mapping[tuple[UUID, date], _Counts]) -> None:
         async with self._database.transaction() as transaction:

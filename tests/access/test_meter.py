@@ -89,6 +89,30 @@ async def test_counts_that_come_while_a_flush_is_lost_are_not_part_of_it(
     assert await counted(database, user_id) == (11, 0, 0)
 
 
+async def test_a_flush_ends_while_requests_keep_arriving(database: Database) -> None:
+    user_id = await make_user(database)
+    meter = UsageMeter(database)
+    is_over = False
+
+    async def arrive() -> None:
+        while not is_over:
+            meter.add(user_id, requests=1)
+            await asyncio.sleep(0)
+
+    requests = asyncio.create_task(arrive())
+    await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await meter.flush()
+    finally:
+        is_over = True
+        await requests
+
+    assert await counted(database, user_id) == (1, 0, 0), "the others belong to the next flush"
+    await meter.flush()
+    assert (await counted(database, user_id))[0] > 1
+
+
 async def test_a_flush_that_is_cancelled_anywhere_counts_once(database: Database) -> None:
     user_id = await make_user(database)
     meter = UsageMeter(database)
