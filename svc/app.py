@@ -55,8 +55,9 @@ from svc.routes.openai import uploads as openai_uploads
 from svc.services import Services
 from svc.settings.browsers import origins_of
 from svc.web.cors import cors
+from svc.web.dispatch import starlette_routes
 from svc.web.observe import ObservedApplication
-from svc.web.routing import Endpoint, starlette_routes
+from svc.web.routing import Endpoint
 
 _MODULES = (
     users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, contents, texts, chunks,

@@ -15,15 +15,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from svc.access.authenticator import Principal
 from svc.database.deadline import database_budget
-from svc.database.shares import request_share, use_share_of
+from svc.database.shares import use_share_of
 from svc.errors import ForbiddenError
 from svc.log_context import note_in_log
 from svc.services import Services
@@ -264,37 +261,3 @@ class Routes:
             return handler
 
         return register
-
-
-def starlette_routes(endpoints: list[Endpoint]) -> list[Route]:
-    """Make one Starlette route for each path, so that other methods answer 405."""
-    paths: dict[str, dict[str, Endpoint]] = {}
-    for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-    # Paths without parameters come first, since otherwise their last segment would be taken for an id.
-    ordered = sorted(paths.items(), key=lambda item: "{" in item[0])
-    return [_route(path, methods) for path, methods in ordered]
-
-
-def _route(path: str, methods: dict[str, Endpoint]) -> Route:
-    route = Route(path, _Dispatcher(methods))
-    # The dispatcher refuses methods: with a list of methods, Starlette would search for another matching route.
-    route.methods = None
-    return route
-
-
-class _Dispatcher:
-    """The methods of one path, as an ASGI application, since Starlette would wrap a function in two more layers."""
-
-    def __init__(self, methods: dict[str, Endpoint]) -> None:
-        # Starlette adds HEAD to GET routes only if it dispatches the methods itself.
-        self._methods = {**methods, "HEAD": methods["GET"]} if "GET" in methods else methods
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._methods.get(scope["method"])
-        if endpoint is None:
-            raise HTTPException(405, headers={"Allow": ", ".join(self._methods)})
-        # The answer may be streamed, and also run statements.
-        with request_share():
-            response = await endpoint(Request(scope, receive, send))
-            await response(scope, receive, send)

@@ -138,5 +138,5 @@ def hook_click(module: ModuleType) -> None:
 HOOKS: dict[str, Callable[[ModuleType], None]] = {
     "asyncpg": hook_asyncpg,
     "click": hook_click,
-    "svc.web.routing": hook_routing,
+    "svc.web.dispatch": hook_routing,
 }

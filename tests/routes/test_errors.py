@@ -18,8 +18,9 @@ from svc.access import failed_logins
 from svc.access.keys import generate_key
 from svc.app import all_endpoints, create_app
 from svc.database.failures import ConstraintError
+from svc.web.dispatch import starlette_routes
 from svc.web.request import Call
-from svc.web.routing import Endpoint, Routes, starlette_routes
+from svc.web.routing import Endpoint, Routes
 from tests.conftest import ADMIN_KEY, PATIENCE_S, Service, database_url_of, running_service, test_settings
 from tests.routes.answers import ok, problem
 from tests.routes.endpoints import (

@@ -10,9 +10,10 @@ from starlette.types import Message, Scope
 
 from svc.access.keys import generate_key
 from svc.app import create_app
+from svc.web.dispatch import starlette_routes
 from svc.web.observe import MAX_STATEMENTS
 from svc.web.request import Call
-from svc.web.routing import Routes, starlette_routes
+from svc.web.routing import Routes
 from tests.conftest import ADMIN_KEY, Service
 from tests.routes.answers import ok, problem, statements
 from tests.routes.tenants import Tenant, new_tenant
