@@ -92,8 +92,10 @@ class Member(Told):
     _cancelled: int = 0
 
     def cancelled(self) -> None:
-        """Its batch was cancelled, so that later versions of the document may not be in the collection."""
+        """Its batch was cancelled, so that later versions of the document may not be in the collection, and another
+        collection may change the chunks of this one, which nobody searches here."""
         self._cancelled = self.document.versions
+        self.size = None
 
     def sized(self, size: int, *, is_certain: bool) -> None:
         """Record the size with which it was added. A request without an answer may take effect after later ones."""
