@@ -27,9 +27,9 @@ from svc.services import Services
 from svc.web.answers import encode_answer
 from svc.web.conditions import check_match, etag_of, is_known
 from svc.web.query_strings import read_query
-from svc.web.request import ANSWER_HEADERS, Call, authenticated, check_encoding, read_json
+from svc.web.request import ANSWER_HEADERS, Call, authenticated, read_json
 from svc.web.streams import end_with_key
-from svc.web.unused import check_demands, check_fields, refuse_body, refuse_parameters
+from svc.web.unused import check_headers, refuse_body, refuse_parameters
 
 BODY_BYTES = 256 * 2**10
 """The default maximum of a route's JSON body: 1,000 ids and metadata fit, however they are escaped.
@@ -115,9 +115,7 @@ class Endpoint:
 
     async def _answer(self, request: Request, services: Services) -> Response:
         principal = await self._principal(request)
-        check_encoding(request)
-        check_demands(request)
-        check_fields(request, self)
+        check_headers(request, self)
         arguments: dict[str, Any] = {}
         if self.query is not None:
             arguments["query"] = read_query(request, self.query)

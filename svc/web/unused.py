@@ -15,7 +15,7 @@ from svc.errors import (
 )
 from svc.web.conditions import has_match
 from svc.web.query_strings import read_query
-from svc.web.request import declared_length, read_body
+from svc.web.request import check_encoding, declared_length, read_body
 
 _REPEATED = "Before you send the request again after a lost answer, check whether it took effect"
 _SAME = "A request that is sent again has the same effect as one"
@@ -52,8 +52,31 @@ class Route(Protocol):
         """Whether a request can change something."""
 
 
+# The header fields that are examined below; few requests have one.
+_EXAMINED = frozenset(
+    name.encode()
+    for name in (
+        *_DIGESTS, *_OTHER_METHODS, "expect", "content-encoding", "content-range", "idempotency-key", "if-match",
+        "if-none-match", "if-unmodified-since",
+    )
+)  # fmt: skip
+
+
 class _NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The empty query string of a route without parameters."""
+
+
+def check_headers(request: Request, route: Route) -> None:
+    """Refuse header fields that the route would ignore.
+
+    Raises:
+        UnsupportedMediaTypeError: the body is compressed.
+        The errors of `check_demands` and `check_fields`.
+    """
+    if not _EXAMINED.isdisjoint([name for name, _ in request.scope["headers"]]):
+        check_encoding(request)
+        check_demands(request)
+        check_fields(request, route)
 
 
 def check_demands(request: Request) -> None:
