@@ -235,8 +235,11 @@ async def test_the_speaker_and_the_date_are_words_of_a_message(exact: Talk) -> N
     stored = await tenant.say(
         conversation_id,
         {"role": "user", "name": "Nora", "content": "I have a cold.", "created_at": "2023-05-08T10:00:00Z"},
-        {"role": "user", "content": "So have I.", "metadata": {"speaker": "Emil", "mood": "sad"}},
-    )
+        {
+            "role": "user", "content": "So have I.", "created_at": "2023-05-09T10:00:00Z",
+            "metadata": {"speaker": "Emil", "mood": "sad"},
+        },
+    )  # fmt: skip
 
     async def found(query: str) -> list[int]:
         return [result["position"] for result in (await search(tenant, query, mode="keyword"))["results"]]
