@@ -236,7 +236,7 @@ async def test_the_speaker_and_the_date_are_words_of_a_message(exact: Talk) -> N
         conversation_id,
         {"role": "user", "name": "Nora", "content": "I have a cold.", "created_at": "2023-05-08T10:00:00Z"},
         {
-            "role": "user", "content": "So have I.", "created_at": "2023-05-09T10:00:00Z",
+            "role": "user", "content": "So have I.", "created_at": "2024-06-11T10:00:00Z",
             "metadata": {"speaker": "Emil", "mood": "sad"},
         },
     )  # fmt: skip
